@@ -1,0 +1,203 @@
+"""The only reader of the environment, and the defaults that every DAG shares."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import subprocess
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+TERMS_DIR = PROJECT_DIR / "terms"
+DBT_PROJECT_DIR = PROJECT_DIR / "dbt_project"
+EXPECTATIONS_DIR = PROJECT_DIR / "expectations"
+
+WAREHOUSE_CONNECTION = "AIRFLOW_CONN_SLA_WAREHOUSE"
+EXPORTS_CONNECTION = "AIRFLOW_CONN_SLA_EXPORTS"
+
+# One writer at a time: the pool of one slot that the stack creates.
+WRITER_POOL = "sla_writer"
+
+DEFAULT_ARGS = {
+    "owner": "slaledger",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=5),
+    "execution_timeout": timedelta(hours=1),
+}
+
+# Telemetry of everything that we start, off.
+QUIET_ENVIRONMENT = {
+    "DO_NOT_TRACK": "1",
+    "GX_ANALYTICS_ENABLED": "false",
+    "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "SCARF_ANALYTICS": "false",
+}
+
+
+class SettingsError(Exception):
+    """A setting is absent or malformed; the message names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """Where the books are."""
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: str = field(repr=False)
+
+    @property
+    def dsn(self) -> str:
+        """A libpq URI, with the password."""
+        return (
+            f"postgresql://{quote(self.user, safe='')}:{quote(self.password, safe='')}"
+            f"@{self.host}:{self.port}/{quote(self.database, safe='')}"
+        )
+
+
+@dataclass(frozen=True)
+class Exports:
+    """Where the exports are, and the billing drop goes."""
+
+    bucket: str
+    endpoint_url: str | None
+    region: str
+    access_key: str | None = field(repr=False)
+    secret_key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All that the environment decides."""
+
+    home: Path
+    warehouse: Warehouse
+    exports: Exports
+    quarantine_limit_percent: Decimal
+
+
+def home() -> Path:
+    """`$SLA_HOME`, by default `.sla/` below the working directory."""
+    return Path(os.environ.get("SLA_HOME") or ".sla").absolute()
+
+
+def stack_state_path() -> Path:
+    """Where the embedded stack records its ports, connections and process ids."""
+    return home() / "stack.json"
+
+
+def load() -> Settings:
+    """Read the settings: Airflow's own connections first, else the embedded stack's.
+
+    Raises `SettingsError` naming what is absent or malformed.
+    """
+    limit = os.environ.get("SLA_QUARANTINE_LIMIT", "10")
+    try:
+        limit_percent = Decimal(limit)
+    except InvalidOperation:
+        limit_percent = Decimal("NaN")
+    if not (limit_percent.is_finite() and 0 <= limit_percent <= 100):
+        raise SettingsError(f"SLA_QUARANTINE_LIMIT is {limit!r}: set a percentage from 0 to 100.")
+    warehouse, exports = _connection(WAREHOUSE_CONNECTION), _connection(EXPORTS_CONNECTION)
+    for name, connection, key in (
+        (WAREHOUSE_CONNECTION, warehouse, "host"),
+        (WAREHOUSE_CONNECTION, warehouse, "schema"),
+    ):
+        if not connection.get(key):
+            raise SettingsError(f"{name} has no {key}: give it as a URI or as Airflow's JSON.")
+    extra = exports.get("extra") or {}
+    extra = json.loads(extra) if isinstance(extra, str) else extra
+    return Settings(
+        home=home(),
+        warehouse=Warehouse(
+            host=warehouse["host"],
+            port=int(warehouse.get("port") or 5432),
+            user=warehouse.get("login") or "",
+            password=warehouse.get("password") or "",
+            database=warehouse["schema"],
+        ),
+        exports=Exports(
+            bucket=os.environ.get("SLA_BUCKET") or "sla-exports",
+            endpoint_url=extra.get("endpoint_url"),
+            region=extra.get("region_name") or "us-east-1",
+            access_key=exports.get("login") or None,
+            secret_key=exports.get("password") or None,
+        ),
+        quarantine_limit_percent=limit_percent,
+    )
+
+
+def _connection(name: str) -> dict:
+    text = os.environ.get(name)
+    if not text:
+        try:
+            text = json.loads(stack_state_path().read_text())["environment"][name]
+        except (OSError, KeyError, ValueError):
+            raise SettingsError(
+                f"No stack is up in {home()} and {name} is not set: "
+                "run `sla up`, or set SLA_HOME to a stack's home, or the connection."
+            ) from None
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            raise SettingsError(f"{name} is no JSON object: give a URI or Airflow's JSON.") from None
+    uri = urlsplit(text)
+    return {
+        "host": unquote(uri.hostname or ""),
+        "port": uri.port,
+        "login": unquote(uri.username or ""),
+        "password": unquote(uri.password or ""),
+        "schema": unquote(uri.path.lstrip("/")),
+        "extra": dict(parse_qsl(uri.query)),
+    }
+
+
+@functools.cache
+def code_version() -> str:
+    """The version of the code that reckons: the release, and a digest of the money path's files.
+
+    A digest of the files themselves, so that an unpacked archive without git and a checkout
+    of the same commit give the same answer.
+    """
+    from slaledger import __version__
+
+    digest = hashlib.sha256()
+    paths = [
+        *sorted((PROJECT_DIR / "plugins" / "slaledger").rglob("*.py")),
+        *sorted((PROJECT_DIR / "plugins" / "slaledger").rglob("*.sql")),
+        *sorted((DBT_PROJECT_DIR / "models").rglob("*.sql")),
+        *sorted((DBT_PROJECT_DIR / "macros").rglob("*.sql")),
+        *sorted((DBT_PROJECT_DIR / "seeds").rglob("*.csv")),
+        *sorted(TERMS_DIR.glob("*.yml")),
+    ]
+    for path in paths:
+        body = path.read_bytes()
+        name = path.relative_to(PROJECT_DIR).as_posix()
+        digest.update(f"{len(name)}:{name}{len(body)}:".encode())
+        digest.update(body)
+    return f"{__version__}+{digest.hexdigest()[:16]}"
+
+
+def tzdata_version() -> str:
+    """The version of the time-zone data that Python's calendars use; PostgreSQL's is asked of it."""
+    import tzdata
+
+    return tzdata.IANA_VERSION
+
+
+def git_revision() -> str | None:
+    """The commit of the checkout, for lineage; None outside one."""
+    result = subprocess.run(
+        ["git", "-C", str(PROJECT_DIR), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return result.stdout.strip() or None

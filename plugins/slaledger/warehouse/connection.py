@@ -1,0 +1,40 @@
+"""Connections to the warehouse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from slaledger.settings import Warehouse
+
+
+class WarehouseUnreachable(Exception):
+    """PostgreSQL does not answer."""
+
+
+@contextmanager
+def connect(warehouse: Warehouse) -> Iterator[psycopg.Connection]:
+    """One transaction: committed on leaving, rolled back on an exception. UTC, whatever the machine says.
+
+    Raises `WarehouseUnreachable` naming the address (never the password).
+    """
+    try:
+        connection = psycopg.connect(
+            host=warehouse.host,
+            port=warehouse.port,
+            user=warehouse.user,
+            password=warehouse.password,
+            dbname=warehouse.database,
+            connect_timeout=10,
+            application_name="slaledger",
+            options="-c timezone=UTC -c datestyle=ISO,YMD -c intervalstyle=iso_8601",
+        )
+    except psycopg.OperationalError as error:
+        raise WarehouseUnreachable(
+            f"PostgreSQL at {warehouse.host}:{warehouse.port}/{warehouse.database} does not answer "
+            f"({str(error).splitlines()[-1].strip()}): is it up? `sla status` tells for the embedded stack."
+        ) from error
+    with connection:
+        yield connection
