@@ -335,6 +335,16 @@ create table raw.terms_versions (
     constraint terms_versions_one_start unique (terms_id, effective_from)
 );
 
+-- Landed documents that cannot stand beside the others (rule T4), refused by `terms.publish`.
+create table raw.terms_faults (
+    object_id uuid references raw.source_objects (object_id),
+    line_number bigint, -- the document's row in its object
+    terms_id text not null,
+    terms_version text not null,
+    line integer not null, -- the line of the document
+    message text not null
+);
+
 -- Weekdays that are no business days, per calendar (rule R3): expanded from the `holidays` library or listed.
 create table raw.calendar_holidays (
     calendar_id text not null, -- a code of the library ("DE", "DE-BY"), "none", or "sha256:…" of a list of dates
