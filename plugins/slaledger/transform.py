@@ -1,0 +1,268 @@
+"""The only module that calls dbt: which month is built as of when, and the one start of dbt that builds it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from slaledger import lineage
+from slaledger.settings import (
+    DBT_PROJECT_DIR,
+    QUIET_ENVIRONMENT,
+    Settings,
+    Warehouse,
+    code_version,
+    tzdata_version,
+)
+from slaledger.warehouse import connect
+
+logger = logging.getLogger(__name__)
+
+# What makes a run's build: opened, changed and compared under this one lock.
+BUILD_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.build'))"
+ARTIFACTS = ("manifest.json", "run_results.json")
+
+
+class BuildMismatch(Exception):
+    """A run's build was opened before with other values, or another run's build is the current one."""
+
+
+class TransformFailed(Exception):
+    """dbt did not get through; `failed_tests` found rows they must not find, `failed_models` could not be run."""
+
+    def __init__(
+        self, message: str, *, failed_models: tuple[str, ...] = (), failed_tests: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(message)
+        self.failed_models = failed_models
+        self.failed_tests = failed_tests
+
+    @property
+    def is_validation(self) -> bool:
+        """Whether it was data tests alone that stopped the month (exit 3), and nothing broke (exit 1)."""
+        return bool(self.failed_tests) and not self.failed_models
+
+
+@dataclass(frozen=True)
+class BuildSummary:
+    """What one start of dbt did."""
+
+    service_month: date
+    as_of: datetime
+    models: int
+    tests: int
+    seeds: int
+    test_warnings: tuple[str, ...]
+    seconds: float  # by the wall, whole start
+    rows: dict[str, int]  # mart -> rows of the service month
+    lineage_events: int
+    lineage_failures: int
+
+
+def open_build(
+    settings: Settings, *, run_id: str, service_month: date, as_of: datetime, is_closing: bool
+) -> None:
+    """Make the run's build the current one: a service month (its first day) as of one instant.
+
+    The same run with the same values changes nothing. Raises `BuildMismatch` where the run was opened with others.
+    """
+    if service_month.day != 1:
+        raise ValueError(f"service_month is {service_month}: give the month's first day.")
+    if as_of.tzinfo is None:
+        raise ValueError(f"as_of is {as_of}: give it with an offset.")
+    given = (service_month, as_of, is_closing, code_version(), tzdata_version())
+    with connect(settings.warehouse) as connection:
+        connection.execute(BUILD_LOCK)
+        connection.execute(
+            """
+            insert into audit.builds (run_id, service_month, as_of, is_closing, code_version, tzdata_version)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (run_id) do nothing
+            """,
+            (run_id, *given),
+        )
+        held = connection.execute(
+            "select service_month, as_of, is_closing, code_version, tzdata_version"
+            " from audit.builds where run_id = %s",
+            (run_id,),
+        ).fetchone()
+        if held != given:
+            names = ("service_month", "as_of", "is_closing", "code_version", "tzdata_version")
+            differences = "; ".join(
+                f"{name} was {was}, now {now}"
+                for name, was, now in zip(names, held, given, strict=True)
+                if was != now
+            )
+            raise BuildMismatch(
+                f"Run {run_id} was opened before with other values ({differences}): start a new run with `sla run`."
+            )
+        connection.execute(
+            """
+            insert into audit.current_build (run_id, service_month, as_of)
+            values (%s, %s, %s)
+            on conflict (is_current) do update
+            set run_id = excluded.run_id, service_month = excluded.service_month, as_of = excluded.as_of
+            where current_build.run_id <> excluded.run_id
+            """,
+            (run_id, service_month, as_of),
+        )
+
+
+def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, datetime]:
+    """The month and the as-of time of the run's build. Raises `BuildMismatch` unless it is the current one."""
+    with connect(settings.warehouse) as connection:
+        row = connection.execute("select run_id, service_month, as_of from audit.current_build").fetchone()
+    if row is None or row[0] != run_id:
+        current = "there is none" if row is None else f"the current one is {row[0]}'s ({row[1]:%Y-%m})"
+        raise BuildMismatch(
+            f"The build of run {run_id} is not the current one: {current}. One run writes at a time; "
+            "run the month again with `sla run` when the other is done."
+        )
+    return row[1], row[2]
+
+
+def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
+    """Build and test every seed and model of the current build in one start of dbt, then send its lineage.
+
+    Raises `BuildMismatch`, or `TransformFailed` naming each failed model and test with dbt's message.
+    """
+    service_month, as_of = require_current_build(settings, run_id=run_id)
+    started = time.monotonic()
+    results = _run_dbt(settings)
+    run_directory = settings.home / "runs" / quote(run_id, safe="+:")
+    sent = _keep_artifacts(settings, run_directory)
+    _raise_failures(results, service_month=service_month, log_path=_log_path(settings))
+    kinds = [str(result.node.resource_type) for result in results]
+    return BuildSummary(
+        service_month=service_month,
+        as_of=as_of,
+        models=kinds.count("model"),
+        tests=kinds.count("test"),
+        seeds=kinds.count("seed"),
+        test_warnings=tuple(
+            f"{result.node.name}: {result.message}" for result in results if str(result.status) == "warn"
+        ),
+        seconds=time.monotonic() - started,
+        rows=_count_rows(settings, service_month=service_month),
+        lineage_events=sent.events,
+        lineage_failures=sent.failures,
+    )
+
+
+def _target_path(settings: Settings) -> Path:
+    return settings.home / "dbt" / "target"
+
+
+def _log_path(settings: Settings) -> Path:
+    return settings.home / "logs" / "dbt"
+
+
+def _run_dbt(settings: Settings) -> list:
+    from dbt.cli.main import dbtRunner
+
+    for name in ARTIFACTS[
+        1:
+    ]:  # a start that dies early must not leave the last one's results to be read as its own
+        (_target_path(settings) / name).unlink(missing_ok=True)
+    arguments = [
+        "--no-use-colors",
+        "--no-send-anonymous-usage-stats",
+        "--no-version-check",
+        "--log-path",
+        str(_log_path(settings)),
+        "build",
+        "--project-dir",
+        str(DBT_PROJECT_DIR),
+        "--profiles-dir",
+        str(DBT_PROJECT_DIR),
+        "--target-path",
+        str(_target_path(settings)),
+        "--exclude",
+        "test_type:unit",
+    ]
+    with _dbt_environment(settings.warehouse):
+        outcome = dbtRunner().invoke(arguments)
+    if outcome.result is None:
+        raise TransformFailed(
+            f"dbt did not start: {outcome.exception}. See {_log_path(settings) / 'dbt.log'}.",
+            failed_models=("dbt",),
+        ) from outcome.exception
+    return list(outcome.result)
+
+
+@contextlib.contextmanager
+def _dbt_environment(warehouse: Warehouse) -> Iterator[None]:
+    """What `profiles.yml` reads, for as long as dbt runs; dbt changes the working directory, so that is put back."""
+    values = {
+        **QUIET_ENVIRONMENT,
+        "SLA_PG_HOST": warehouse.host,
+        "SLA_PG_PORT": str(warehouse.port),
+        "SLA_PG_USER": warehouse.user,
+        "SLA_PG_PASSWORD": warehouse.password,
+        "SLA_PG_DATABASE": warehouse.database,
+    }
+    before = {name: os.environ.get(name) for name in values}
+    directory = Path.cwd()
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.chdir(directory)
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _keep_artifacts(settings: Settings, run_directory: Path) -> lineage.Sent:
+    run_directory.mkdir(parents=True, exist_ok=True)
+    for name in ARTIFACTS:
+        shutil.copy2(_target_path(settings) / name, run_directory / name)
+    with _dbt_environment(settings.warehouse):
+        return lineage.emit_dbt(settings, artifacts=run_directory)
+
+
+def _raise_failures(results: list, *, service_month: date, log_path: Path) -> None:
+    tests = [result for result in results if str(result.status) == "fail"]
+    broken = [
+        result for result in results if str(result.status) in ("error", "runtime error", "partial success")
+    ]
+    if not tests and not broken:
+        return
+    lines = [
+        f"- {result.node.resource_type} {result.node.name} ({result.node.original_file_path}): "
+        f"{' '.join((result.message or '').split())}"
+        for result in [*broken, *tests]
+    ]
+    raise TransformFailed(
+        f"dbt did not get through service month {service_month:%Y-%m}: {len(broken)} could not be run, "
+        f"{len(tests)} tests failed. The ledger is untouched.\n"
+        + "\n".join(lines)
+        + f"\nSee {log_path / 'dbt.log'}.",
+        failed_models=tuple(result.node.name for result in broken),
+        failed_tests=tuple(result.node.name for result in tests),
+    )
+
+
+def _count_rows(settings: Settings, *, service_month: date) -> dict[str, int]:
+    from psycopg import sql
+
+    with connect(settings.warehouse) as connection:
+        names = connection.execute(
+            "select table_name from information_schema.columns where table_schema = 'marts'"
+            " and column_name = 'service_month' order by table_name"
+        ).fetchall()
+        count = sql.SQL("select count(*) from marts.{} where service_month = %s")
+        return {
+            name: connection.execute(count.format(sql.Identifier(name)), (service_month,)).fetchone()[0]
+            for (name,) in names
+        }
