@@ -1,0 +1,103 @@
+"""One encoding of values for every digest, key and id of the books."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+HASH_VERSION = 1
+
+# Of all ids of the books; a constant, so that a business key has the same id everywhere and for good.
+NAMESPACE = uuid.uuid5(uuid.UUID(int=0), "slaledger.billing")
+
+
+def encode(values: Iterable[object]) -> bytes:
+    """The values as bytes that no other values give (hash version 1).
+
+    Each value is its type's letter, the length of its bytes, a colon and the bytes: `t2:P1`, `d5:99.95`, `n0:`.
+    Numbers have no trailing zeros, instants are UTC with 6 digits, lists are encoded inside: neither the
+    database's settings nor the machine's have a say. Raises `TypeError` for any other type, floats above all,
+    and `ValueError` for a number that is not finite or an instant without an offset.
+    """
+    return b"".join(_field(value) for value in values)
+
+
+def _field(value: object) -> bytes:
+    letter, body = _tagged(value)
+    return f"{letter}{len(body)}:".encode() + body
+
+
+def _tagged(value: object) -> tuple[str, bytes]:
+    match value:
+        case None:
+            return "n", b""
+        case bool():
+            return "b", b"1" if value else b"0"
+        case str():
+            return "t", value.encode()
+        case int():
+            return "d", str(value).encode()
+        case Decimal():
+            return "d", number_text(value).encode()
+        case datetime():
+            return "s", instant_text(value).encode()
+        case date():
+            return "y", value.isoformat().encode()
+        case uuid.UUID():
+            return "u", str(value).encode()
+        case list() | tuple():
+            return "l", encode(value)
+    raise TypeError(f"{type(value).__name__} has no canonical form: {value!r}")
+
+
+def number_text(value: Decimal) -> str:
+    """A number's plain digits without trailing zeros: `50`, `-0.03`, `99.895833333333`."""
+    if not value.is_finite():
+        raise ValueError(f"{value} is no finite number.")
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def instant_text(value: datetime) -> str:
+    """An instant in UTC with 6 digits: `2026-03-01T00:00:00.000000Z`."""
+    if value.tzinfo is None:
+        raise ValueError(f"{value} has no offset.")
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def digest(*values: object) -> str:
+    """SHA-256, in hex, of the canonical encoding of the values."""
+    return hashlib.sha256(encode(values)).hexdigest()
+
+
+def text_digest(text: str) -> str:
+    """SHA-256, in hex, of a text's UTF-8."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def month_text(service_month: date) -> str:
+    """`YYYY-MM`."""
+    return f"{service_month.year:04d}-{service_month.month:02d}"
+
+
+def idempotency_key(contract_id: str, *, service_month: date, basis: str, ordinal: int) -> str:
+    """The key of a line (rule L2): `contract|YYYY-MM|basis|ordinal`.
+
+    Only the contract's id can hold a `|`, and it comes first: read from the right, the key is never ambiguous.
+    """
+    return f"{contract_id}|{month_text(service_month)}|{basis}|{ordinal}"
+
+
+def line_item_id(key: str) -> uuid.UUID:
+    """The id of the line with this idempotency key."""
+    return uuid.uuid5(NAMESPACE, f"line|{key}")
+
+
+def statement_id(contract_id: str, *, service_month: date, revision: int) -> uuid.UUID:
+    """The id of a revision of an account-month's statement."""
+    return uuid.uuid5(NAMESPACE, f"statement|{contract_id}|{month_text(service_month)}|{revision}")
