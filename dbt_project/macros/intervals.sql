@@ -1,0 +1,15 @@
+{#- The exact length of `[started_at, ended_at)` in seconds (numeric). -#}
+{% macro seconds_between(started_at, ended_at) -%}
+    extract(epoch from ({{ ended_at }} - {{ started_at }}))
+{%- endmacro %}
+
+{#- The exact length of a multirange in seconds; 0 where it is empty. -#}
+{% macro seconds_in(multirange) -%}
+    (
+        select coalesce(
+            sum({{ seconds_between('lower(pieces.piece)', 'upper(pieces.piece)') }}),
+            0
+        )
+        from unnest({{ multirange }}) as pieces (piece)
+    )
+{%- endmacro %}
