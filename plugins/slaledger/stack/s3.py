@@ -1,0 +1,175 @@
+"""An S3 server from its wheel (SeaweedFS): started, stopped; on 127.0.0.1 only."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from slaledger.settings import Exports
+from slaledger.stack import processes
+from slaledger.stack.home_secrets import secret
+from slaledger.stack.ports import free_ports, is_free, pick
+from slaledger.stack.processes import Process, StackError
+
+REGION = "us-east-1"
+START_SECONDS = 60
+STOP_SECONDS = 15
+# SeaweedFS's own worker looks for its admin server's gRPC port here, whatever the flags say.
+GRPC_OFFSET = 10000
+PORT_FLAGS = (
+    "s3.port.grpc",
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "admin.port",
+)
+
+
+class S3:
+    """One server below `home`: data in `s3/`, log in `logs/s3.log`; one bucket, versioned."""
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        bucket: str = "sla-exports",
+        port: int | None = None,
+        process: Process | None = None,
+    ) -> None:
+        """`port` is preferred, not forced."""
+        self.home = home
+        self.bucket = bucket
+        self.port = port
+        self.process = process
+        self.data = home / "s3"
+        self.log = home / "logs" / "s3.log"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the server's process lives."""
+        return processes.is_running(self.process)
+
+    @property
+    def exports(self) -> Exports:
+        """How to connect to it. Only once started."""
+        assert self.port is not None, "start() chooses the port"
+        return Exports(
+            bucket=self.bucket,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region=REGION,
+            access_key=secret(self.home, "s3_access_key"),
+            secret_key=secret(self.home, "s3_secret_key"),
+        )
+
+    def start(self) -> None:
+        """Start it, wait until it answers and the bucket is there, with versions. Nothing when it runs.
+
+        Raises `StackError` with the log's last lines.
+        """
+        if self.is_running:
+            return
+        self.data.mkdir(parents=True, exist_ok=True)
+        candidates = free_ports(self.home)
+        preferred = self.port
+        for _ in range(3):
+            self.port = pick(preferred, candidates)
+            if self._serve(candidates):
+                return
+            preferred = None
+        raise StackError(
+            f"The S3 server does not start. Its log {self.log} ends:\n{processes.last_lines(self.log)}\n"
+            "Is there room on the disk (`df -h`)?"
+        )
+
+    def stop(self) -> None:
+        """Shut down. Nothing when it does not run."""
+        processes.stop(self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
+        self.process = None
+        self._forget_ports()
+
+    def _serve(self, candidates: Iterator[int]) -> bool:
+        """Start on the chosen port and wait for the bucket. False when it ended instead."""
+        ports = {"s3.port": self.port, "s3.port.iceberg": 0, "s3.port.lance": 0}
+        ports |= {flag: next(candidates) for flag in PORT_FLAGS}
+        while not is_free(ports["admin.port"] + GRPC_OFFSET):
+            ports["admin.port"] = next(candidates)
+        ports["admin.port.grpc"] = ports["admin.port"] + GRPC_OFFSET
+        self._forget_ports()
+        self.process = processes.spawn(
+            [
+                str(Path(sys.prefix) / "bin" / "weed"),
+                "-logtostderr=true",
+                "mini",
+                f"-dir={self.data}",
+                "-ip=127.0.0.1",
+                "-ip.bind=127.0.0.1",
+                "-master.telemetry=false",
+                "-webdav=false",
+                "-admin.ui=false",
+                f"-bucket={self.bucket}",
+                *(f"-{flag}={port}" for flag, port in ports.items()),
+            ],
+            environment={
+                **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_", "WEED_"))},
+                "AWS_ACCESS_KEY_ID": secret(self.home, "s3_access_key"),
+                "AWS_SECRET_ACCESS_KEY": secret(self.home, "s3_secret_key"),
+                "DO_NOT_TRACK": "1",
+                processes.MARKER: str(self.home),
+            },
+            log=self.log,
+            directory=self.data,
+        )
+        client = self._client()
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and self.is_running:
+            if self._answers(client):
+                return True
+            time.sleep(processes.POLL_SECONDS)
+        self.stop()
+        return False
+
+    def _forget_ports(self) -> None:
+        """Remove what it keeps by port: its flags (it would take old ones up again), its sockets below /tmp."""
+        options = self.data / "mini.options"
+        if not options.exists():
+            return
+        for port in {int(found) for found in re.findall(r"port\S*=(\d+)", options.read_text())} - {0}:
+            for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                # Unless by now another server listens there.
+                if is_free(port):
+                    socket.unlink(missing_ok=True)
+        options.unlink()
+
+    def _client(self) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        exports = self.exports
+        return boto3.client(
+            "s3",
+            endpoint_url=exports.endpoint_url,
+            region_name=exports.region,
+            aws_access_key_id=exports.access_key,
+            aws_secret_access_key=exports.secret_key,
+            config=Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0}),
+        )
+
+    def _answers(self, client: Any) -> bool:
+        """Whether the bucket is there; then switches its versions on. It appears some time after the first answer."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            client.head_bucket(Bucket=self.bucket)
+            client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+            return client.get_bucket_versioning(Bucket=self.bucket).get("Status") == "Enabled"
+        except (BotoCoreError, ClientError):
+            return False
