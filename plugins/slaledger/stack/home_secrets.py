@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Callable
@@ -24,10 +25,8 @@ def secret(home: Path, name: str, *, make: Callable[[], str] = lambda: secrets.t
         draft = path.with_name(f".{name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(make())
-        try:
-            # A link, not a rename: of two that make it at once, the first wins for both.
+        # A link, not a rename: of two that make it at once, the first wins for both.
+        with contextlib.suppress(FileExistsError):
             os.link(draft, path)
-        except FileExistsError:
-            pass
         draft.unlink()
     return path.read_text()

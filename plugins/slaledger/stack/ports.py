@@ -39,7 +39,7 @@ def free_ports(home: Path) -> Iterator[int]:
 
 
 def pick(preferred: int | None, candidates: Iterator[int]) -> int:
-    """The preferred port, if it is free or becomes so within a second (its server is ending), else the next."""
+    """The preferred port, if it is free or soon becomes so (its server is ending), else the next."""
     deadline = time.monotonic() + 1
     while preferred:
         if is_free(preferred):

@@ -45,8 +45,8 @@ def root_prefix() -> list[str]:
     tried = subprocess.run([*helper, "/bin/true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         raise StackError(
-            f"PostgreSQL does not run as root, and this kernel gives root no other way ({tried.stderr.strip()}): "
-            "run as an ordinary user, with SLA_HOME in a directory of that user."
+            "PostgreSQL does not run as root, and this kernel gives root no other way "
+            f"({tried.stderr.strip()}): run as an ordinary user, with SLA_HOME in a directory of that user."
         )
     return helper
 
@@ -63,7 +63,7 @@ class Postgres:
     def __init__(
         self, home: Path, *, port: int | None = None, process: Process | None = None, is_durable: bool = True
     ) -> None:
-        """`port` is preferred, not forced. `is_durable=False` (tests) gives up what a power cut would need."""
+        """`port` is preferred, not forced. `is_durable=False` (tests): not safe from a power cut."""
         self.home = home
         self.port = port
         self.process = process
@@ -112,7 +112,7 @@ class Postgres:
         )
 
     def stop(self) -> None:
-        """Shut down: open transactions are rolled back, committed ones are safe. Nothing when it does not run."""
+        """Shut down: open transactions are rolled back, committed ones are safe."""
         processes.stop(self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
         self.process = None
 
@@ -204,8 +204,8 @@ class Postgres:
         except psycopg.OperationalError as error:
             if self.is_running and "password authentication failed" in str(error):
                 raise StackError(
-                    f"PostgreSQL rejects the password in {secret_path(self.home, PASSWORD)}: that file belongs to "
-                    f"{self.data}; put back the one that was made with it, or remove {self.home}."
+                    f"PostgreSQL rejects the password in {secret_path(self.home, PASSWORD)}: that file "
+                    f"belongs to {self.data}; put back the one that was made with it, or remove {self.home}."
                 ) from None
             return False
         return True

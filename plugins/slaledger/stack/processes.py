@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -135,10 +136,8 @@ def send(processes: set[Process], sent: signal.Signals) -> None:
     """Signal those that still run."""
     for process in processes:
         if is_running(process):
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, sent)
-            except ProcessLookupError:
-                pass
 
 
 def wait_gone(processes: set[Process], *, seconds: float) -> set[Process]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import re
 import signal
 import sys
 import time
@@ -22,6 +22,8 @@ START_SECONDS = 60
 STOP_SECONDS = 15
 # SeaweedFS's own worker looks for its admin server's gRPC port here, whatever the flags say.
 GRPC_OFFSET = 10000
+# What in the caller's environment would steer it elsewhere.
+FOREIGN = ("AWS_", "S3_", "WEED_")
 PORT_FLAGS = (
     "s3.port.grpc",
     "master.port",
@@ -52,6 +54,7 @@ class S3:
         self.process = process
         self.data = home / "s3"
         self.log = home / "logs" / "s3.log"
+        self.ports_file = home / "s3-ports.json"
 
     @property
     def is_running(self) -> bool:
@@ -99,11 +102,13 @@ class S3:
     def _serve(self, candidates: Iterator[int]) -> bool:
         """Start on the chosen port and wait for the bucket. False when it ended instead."""
         ports = {"s3.port": self.port, "s3.port.iceberg": 0, "s3.port.lance": 0}
-        ports |= {flag: next(candidates) for flag in PORT_FLAGS}
+        others = (port for port in candidates if port != self.port)
+        ports |= {flag: next(others) for flag in PORT_FLAGS}
         while not is_free(ports["admin.port"] + GRPC_OFFSET):
-            ports["admin.port"] = next(candidates)
+            ports["admin.port"] = next(others)
         ports["admin.port.grpc"] = ports["admin.port"] + GRPC_OFFSET
         self._forget_ports()
+        self.ports_file.write_text(json.dumps([port for port in ports.values() if port]))
         self.process = processes.spawn(
             [
                 str(Path(sys.prefix) / "bin" / "weed"),
@@ -119,7 +124,7 @@ class S3:
                 *(f"-{flag}={port}" for flag, port in ports.items()),
             ],
             environment={
-                **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "S3_", "WEED_"))},
+                **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
                 "AWS_ACCESS_KEY_ID": secret(self.home, "s3_access_key"),
                 "AWS_SECRET_ACCESS_KEY": secret(self.home, "s3_secret_key"),
                 "DO_NOT_TRACK": "1",
@@ -138,16 +143,16 @@ class S3:
         return False
 
     def _forget_ports(self) -> None:
-        """Remove what it keeps by port: its flags (it would take old ones up again), its sockets below /tmp."""
-        options = self.data / "mini.options"
-        if not options.exists():
+        """Remove what it keeps by port: flags that it would take up again, and sockets below /tmp."""
+        (self.data / "mini.options").unlink(missing_ok=True)
+        if not self.ports_file.exists():
             return
-        for port in {int(found) for found in re.findall(r"port\S*=(\d+)", options.read_text())} - {0}:
+        for port in json.loads(self.ports_file.read_text()):
             for socket in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
                 # Unless by now another server listens there.
                 if is_free(port):
                     socket.unlink(missing_ok=True)
-        options.unlink()
+        self.ports_file.unlink()
 
     def _client(self) -> Any:
         import boto3
@@ -164,7 +169,7 @@ class S3:
         )
 
     def _answers(self, client: Any) -> bool:
-        """Whether the bucket is there; then switches its versions on. It appears some time after the first answer."""
+        """Whether the bucket is there (some time after the first answer); then switches its versions on."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
