@@ -1,0 +1,78 @@
+-- Grain: one notice sent by the as-of time; a later one does not exist yet.
+-- Rule X4: `taken` is what it takes from the windows of the notices of its
+-- maintenance that come before it, for whomever it is addressed to.
+with
+
+notices as (
+    select * from {{ ref('stg_notices__notices') }}
+),
+
+build as (
+    select * from {{ ref('stg_audit__current_build') }}
+),
+
+measured as (
+    select * from {{ ref('int_window') }}
+),
+
+-- A notice without a window, or with one elsewhere, still takes away from
+-- those of its maintenance: it is the maintenance that is in reach.
+maintenances_in_reach as (
+    select distinct notices.maintenance_id
+    from notices
+    cross join measured
+    where
+        tstzrange(notices.window_starts_at, notices.window_ends_at)
+        && tstzrange(measured.started_at, measured.ended_at)
+        and notices.action <> 'cancel'
+),
+
+sent as (
+    select
+        notices.*,
+        case
+            when notices.action <> 'cancel'
+                then
+                    tstzrange(
+                        notices.window_starts_at, notices.window_ends_at
+                    )
+        end as maintenance_window,
+        row_number() over (
+            partition by notices.maintenance_id
+            order by notices.sent_at, {{ in_byte_order('notices.notice_id') }}
+        ) as ordinal
+    from notices
+    inner join maintenances_in_reach
+        on notices.maintenance_id = maintenances_in_reach.maintenance_id
+    cross join build
+    where notices.sent_at <= build.as_of
+),
+
+final as (
+    select
+        sent.notice_id,
+        sent.maintenance_id,
+        sent.ordinal,
+        sent.action,
+        sent.channel,
+        sent.sent_at,
+        sent.maintenance_window,
+        {{ seconds_between('sent.sent_at', 'sent.window_starts_at') }}
+            as lead_seconds,
+        case
+            when sent.action in ('move', 'cancel')
+                then tstzmultirange(tstzrange(sent.sent_at, null))
+            when sent.action = 'cut'
+                then
+                    tstzmultirange(tstzrange(sent.sent_at, null))
+                    - tstzmultirange(sent.maintenance_window)
+            else '{}'::tstzmultirange
+        end as taken,
+        sent.component_ids,
+        sent.account_ids,
+        sent.object_id,
+        sent.line_number
+    from sent
+)
+
+select * from final
