@@ -64,6 +64,7 @@ def requested_build() -> tuple[date, datetime, bool]:
     The default as-of is fixed by the run, not by the task: a retry reckons as of the same instant.
     """
     from airflow.sdk import get_current_context
+
     from slaledger import months
 
     context = get_current_context()

@@ -2,13 +2,14 @@
 
 from slaledger.terms.document import Fault, read_document, to_json
 from slaledger.terms.publish import PublishedTerms, publish
-from slaledger.terms.resolve import Document, Resolved, resolve_all, shipped_documents
+from slaledger.terms.resolve import Document, Resolved, lint_files, resolve_all, shipped_documents
 
 __all__ = [
     "Document",
     "Fault",
     "PublishedTerms",
     "Resolved",
+    "lint_files",
     "publish",
     "read_document",
     "resolve_all",

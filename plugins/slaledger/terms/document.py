@@ -131,9 +131,7 @@ def _schema_faults(document: dict[str, Any], lines: Lines) -> Iterator[Fault]:
             for field in error.instance:
                 if field not in known:
                     where = ".".join(str(part) for part in (*path, field))
-                    yield Fault(
-                        lines[(*path, field)], f"has the unknown field {where}: known are {', '.join(known)}"
-                    )
+                    yield Fault(lines[(*path, field)], f"has the unknown field {where}: known are {', '.join(known)}")
             continue
         yield Fault(lines[path], f"{name}: {_says(error)}")
 
@@ -169,9 +167,7 @@ def _meaning_faults(document: dict[str, Any], lines: Lines) -> Iterator[Fault]:
         targets = _at(document, ("response_times", "targets")) or {}
         missing = [severity for severity in ("P1", "P2", "P3", "P4") if severity not in targets]
         if missing:
-            yield Fault(
-                1, f"lacks response_times.targets for {', '.join(missing)}, and extends nothing that has it"
-            )
+            yield Fault(1, f"lacks response_times.targets for {', '.join(missing)}, and extends nothing that has it")
     elif document["extends"] == document["id"]:
         yield Fault(lines[("extends",)], "extends itself: name another terms id")
     for path in (("time_zone",), ("response_times", "calendar", "time_zone")):
@@ -207,9 +203,7 @@ def _calendar_faults(document: dict[str, Any], lines: Lines) -> Iterator[Fault]:
     path = ("response_times", "calendar", "holidays")
     holidays = _at(document, path)
     if isinstance(holidays, str) and holidays not in calendar_codes():
-        yield Fault(
-            lines[path], f"holidays: {holidays!r} is no country or subdivision of the holidays library"
-        )
+        yield Fault(lines[path], f"holidays: {holidays!r} is no country or subdivision of the holidays library")
     if isinstance(holidays, list):
         for position, day in enumerate(holidays):
             try:

@@ -67,9 +67,7 @@ def _landed_documents(connection: psycopg.Connection) -> list[Document]:
 
 def _known_services(connection: psycopg.Connection, documents: list[Document]) -> frozenset[str]:
     """The catalog's services, and those of the terms that ship with the project."""
-    rows = connection.execute(
-        "select service from raw.monitors union select service from raw.components"
-    ).fetchall()
+    rows = connection.execute("select service from raw.monitors union select service from raw.components").fetchall()
     shipped = {
         service
         for document in documents
@@ -84,16 +82,10 @@ def _insert_versions(connection: psycopg.Connection, resolution: Resolution) -> 
     rows = []
     for position, entry in enumerate(resolution.versions):
         later = resolution.versions[position + 1] if position + 1 < len(resolution.versions) else None
-        until = (
-            later.document.effective_from
-            if later and later.document.key[0] == entry.document.key[0]
-            else None
-        )
+        until = later.document.effective_from if later and later.document.key[0] == entry.document.key[0] else None
         rows.append(_row(entry, until, calendars))
     columns = list(rows[0])
-    statement = (
-        f"insert into raw.terms_versions ({', '.join(columns)}) values ({', '.join('%s' for _ in columns)})"
-    )
+    statement = f"insert into raw.terms_versions ({', '.join(columns)}) values ({', '.join('%s' for _ in columns)})"
     with connection.cursor() as cursor:
         cursor.executemany(statement, [list(row.values()) for row in rows])
         cursor.executemany(
@@ -173,10 +165,7 @@ def _row(entry: Resolved, until: Any, calendars: dict[str, Any]) -> dict[str, An
         "calendar_time_zone": response["calendar"]["time_zone"],
         "response_targets": _json({name: _target(text) for name, text in response["targets"].items()}),
         "response_credits": _json(
-            [
-                {"severity": each["severity"], "percent": _text(each["percent"])}
-                for each in response["credits"]
-            ]
+            [{"severity": each["severity"], "percent": _text(each["percent"])} for each in response["credits"]]
         ),
         "response_credit_cap_percent": response["response_credit_cap"],
         "document": canonical(content),

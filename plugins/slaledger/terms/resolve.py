@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from slaledger.settings import TERMS_DIR
@@ -50,7 +51,7 @@ class Document:
 
     name: str
     content: dict[str, Any]
-    rank: tuple[Any, ...] = ()
+    rank: tuple[Any, ...] = (0,)
     object_id: str | None = None
     line_number: int | None = None
     exported_at: datetime | None = None
@@ -98,6 +99,29 @@ def shipped_documents() -> list[Document]:
     return documents
 
 
+def lint_files(paths: list[Path]) -> list[tuple[str, Fault]]:
+    """The faults of these files, each on its own, then among each other and beside the shipped ones (rule T4)."""
+    faults: list[tuple[str, Fault]] = []
+    documents = shipped_documents()
+    for position, path in enumerate(paths):
+        try:
+            content, own = read_document(path.read_bytes().decode("utf-8"))
+        except (OSError, UnicodeDecodeError) as error:
+            faults.append((str(path), Fault(1, f"cannot be read: {getattr(error, 'strerror', None) or error}")))
+            continue
+        faults += [(str(path), fault) for fault in own]
+        if content is not None:
+            documents.append(Document(name=str(path), content=content, rank=(1, position)))
+    if not faults:
+        resolution = resolve_all(documents)
+        faults += [(document.name, fault) for document, fault in resolution.faults]
+        faults += [
+            (document.name, Fault(1, f"changes version {document.key[1]} of {document.key[0]}: give it a new one"))
+            for document in resolution.changed
+        ]
+    return sorted(faults)
+
+
 def resolve_all(documents: list[Document], *, known_services: frozenset[str] | None = None) -> Resolution:
     """Fill in what each version inherits, and refuse what cannot stand beside the others.
 
@@ -114,9 +138,7 @@ def resolve_all(documents: list[Document], *, known_services: frozenset[str] | N
     for document in sorted(standing.values(), key=lambda each: (each.effective_from, each.rank, each.key)):
         versions = by_id.setdefault(document.key[0], [])
         if versions and versions[-1].effective_from == document.effective_from:
-            resolution.faults.append(
-                (document, Fault(1, f"has the effective_from of version {versions[-1].key[1]}"))
-            )
+            resolution.faults.append((document, Fault(1, f"has the effective_from of version {versions[-1].key[1]}")))
             continue
         versions.append(document)
     resolved: dict[tuple[str, str], Resolved | None] = {}
@@ -135,15 +157,11 @@ def resolve_all(documents: list[Document], *, known_services: frozenset[str] | N
     return resolution
 
 
-def _fault_beside_others(
-    entry: Resolved, zone: str | None, known_services: frozenset[str] | None
-) -> Fault | None:
+def _fault_beside_others(entry: Resolved, zone: str | None, known_services: frozenset[str] | None) -> Fault | None:
     if zone is not None and entry.content["time_zone"] != zone:
         return Fault(1, f"changes the time zone of {entry.document.key[0]} from {zone}: use another id")
     services = entry.content["availability"]["core_services"]
-    unknown = [
-        service for service in services if known_services is not None and service not in known_services
-    ]
+    unknown = [service for service in services if known_services is not None and service not in known_services]
     if unknown:
         return Fault(1, f"names the unknown service {', '.join(unknown)}: the catalog has no such service")
     tiers = sorted(entry.content["credits"], key=lambda tier: -tier["below"])
@@ -179,9 +197,7 @@ def _resolve(
     if parent_id is None:
         entry = Resolved(document=document, content=_merge(DEFAULTS, own, (), []))
     else:
-        candidates = [
-            each for each in by_id.get(parent_id, []) if each.effective_from <= document.effective_from
-        ]
+        candidates = [each for each in by_id.get(parent_id, []) if each.effective_from <= document.effective_from]
         if not candidates:
             known = "no version in force then" if parent_id in by_id else "no such terms"
             resolution.faults.append((document, Fault(1, f"extends {parent_id}: {known}")))
@@ -201,9 +217,7 @@ def _resolve(
     return entry
 
 
-def _merge(
-    base: dict[str, Any], own: dict[str, Any], path: tuple[str, ...], inherited: list[str]
-) -> dict[str, Any]:
+def _merge(base: dict[str, Any], own: dict[str, Any], path: tuple[str, ...], inherited: list[str]) -> dict[str, Any]:
     merged: dict[str, Any] = {}
     for name in [*base, *(name for name in own if name not in base)]:
         here = (*path, name)

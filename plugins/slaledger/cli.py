@@ -1,0 +1,229 @@
+"""The command line `sla`: thin; what it does is in the modules that it calls."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+app = typer.Typer(
+    help="slaledger: SLA accounting, from exports in S3 to credit line items.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+terms_app = typer.Typer(help="Terms documents.", no_args_is_help=True)
+app.add_typer(terms_app, name="terms")
+
+# Piped output is as wide as its longest table: cut figures are worse than long lines.
+out = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+err = Console(stderr=True, width=None if sys.stderr.isatty() else 200, highlight=False)
+
+By = Annotated[str, typer.Option("--by", help="Who decides: a person's name.")]
+Because = Annotated[str, typer.Option("--because", help="Why.")]
+
+
+def main() -> None:
+    """Run the command line; our own errors are told in a sentence, with their exit code."""
+    try:
+        app()
+    except Exception as error:
+        if not type(error).__module__.startswith("slaledger"):
+            raise
+        err.print(f"[red]sla:[/red] {escape(str(error))}", soft_wrap=True)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+@app.command()
+def up() -> None:
+    """Start the embedded stack: PostgreSQL, an S3 endpoint, Airflow with its page."""
+    from slaledger import settings, stack
+
+    with out.status("Starting…") as status:
+        state = stack.up(settings.home(), on_progress=lambda text: status.update(escape(text)))
+    _show(state)
+
+
+@app.command()
+def down() -> None:
+    """Stop the embedded stack; what it holds stays."""
+    from slaledger import settings, stack
+
+    stack.down(settings.home())
+    out.print("The stack is down.")
+
+
+@app.command()
+def status() -> None:
+    """Show the embedded stack. Exit 0 where all of it answers, else 1."""
+    from slaledger import settings, stack
+
+    state = stack.status(settings.home())
+    _show(state)
+    if not state.is_up:
+        raise typer.Exit(1)
+
+
+def _show(state) -> None:  # noqa: ANN001
+    from slaledger.reports import stack_table
+
+    out.print(stack_table(state))
+
+
+@app.command()
+def put(directory: Annotated[Path, typer.Argument(help="The tree; relative paths become keys.")]) -> None:
+    """Upload a tree of exports to the bucket."""
+    from rich.progress import Progress
+
+    from slaledger import settings, uploads
+
+    loaded = settings.load()
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("Uploading", total=len(uploads.plan(directory)))
+        done = uploads.put(loaded, directory, on_upload=lambda _: bar.advance(task))
+    out.print(f"{len(done)} objects uploaded to s3://{loaded.exports.bucket}.")
+
+
+@app.command()
+def run(
+    month: Annotated[str, typer.Option("--month", help="The service month, YYYY-MM.")],
+    as_of: Annotated[str | None, typer.Option("--as-of", help="An instant with an offset; default: now.")] = None,
+    close: Annotated[bool, typer.Option("--close", help="Close the month: statements and credit lines.")] = False,
+) -> None:
+    """Have Airflow's scheduler account a service month on all that is in the bucket."""
+    from slaledger import months, reports, settings
+    from slaledger import run as runs
+    from slaledger.stack import airflow_api
+
+    with _bad_arguments():
+        service_month = months.parse_month(month)
+        # Fixed here, at the start of the run, and recorded with it.
+        instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
+    loaded = settings.load()
+    with reports.run_progress(err) as show:
+        result = runs.run_month(
+            loaded,
+            airflow_api(loaded),
+            month=service_month,
+            as_of=instant,
+            is_closing=close,
+            on_progress=show,
+        )
+    for report in reports.month_reports(result, month=month, is_closing=close):
+        out.print(report)
+    raise typer.Exit(result.exit_code)
+
+
+@app.command()
+def pending() -> None:
+    """List what waits for a person's decision."""
+    from slaledger import approvals, reports, settings
+
+    out.print(reports.pending_table(approvals.pending(settings.load())))
+
+
+Decided = Annotated[str, typer.Argument(metavar="ID", help="An id of `sla pending`.")]
+
+
+@app.command()
+def approve(pending_id: Decided, by: By, because: Because) -> None:
+    """Approve what `sla pending` lists."""
+    _decide(pending_id, is_approved=True, by=by, because=because)
+
+
+@app.command()
+def reject(pending_id: Decided, by: By, because: Because) -> None:
+    """Reject what `sla pending` lists."""
+    _decide(pending_id, is_approved=False, by=by, because=because)
+
+
+def _decide(pending_id: str, *, is_approved: bool, by: str, because: str) -> None:
+    from slaledger import approvals, settings
+
+    message = approvals.decide(settings.load(), pending_id, is_approved=is_approved, by=by, because=because)
+    out.print(f"{escape(str(message))}\nThe next `sla run --close` acts on it.")
+
+
+@app.command()
+def goodwill(
+    contract: Annotated[str, typer.Argument(help="The contract.")],
+    month: Annotated[str, typer.Option("--month", help="The service month, YYYY-MM.")],
+    amount: Annotated[str, typer.Option("--amount", help="In the currency of the contract's fee.")],
+    by: By,
+    because: Because,
+) -> None:
+    """Append a goodwill line: by a named person, and never an SLA credit (rule L4)."""
+    from slaledger import approvals, months, settings
+
+    with _bad_arguments():
+        service_month = months.parse_month(month)
+    line = approvals.goodwill(
+        settings.load(),
+        contract_id=contract,
+        service_month=service_month,
+        amount=amount,
+        by=by,
+        because=because,
+    )
+    out.print(f"Goodwill line {line} appended.")
+
+
+@app.command()
+def explain(line_item_id: Annotated[str, typer.Argument(help="A credit line item.")]) -> None:
+    """Show a line's whole arithmetic, down to the objects and rows it rests on."""
+    from slaledger import evidence, settings
+
+    out.print(evidence.explain(settings.load(), line_item_id))
+
+
+@app.command()
+def verify() -> None:
+    """Check the hash chain of the ledger. Exit 0 where it holds, else 1."""
+    from slaledger import evidence, settings
+
+    report = evidence.verify_chain(settings.load())
+    out.print(str(report))
+    if not report.is_intact:
+        raise typer.Exit(1)
+
+
+@app.command()
+def dsn() -> None:
+    """Print the warehouse's connection string."""
+    from slaledger import settings
+
+    print(settings.load().warehouse.dsn)
+
+
+@terms_app.command("lint")
+def terms_lint(files: Annotated[list[Path], typer.Argument(help="Terms documents.")]) -> None:
+    """Lint terms documents, among each other and beside the shipped ones. Exit 3 where one has a fault."""
+    from slaledger import terms
+
+    faults = terms.lint_files(files)
+    for name, fault in faults:
+        out.print(f"{name}:{fault.line}: {fault.message}", markup=False, soft_wrap=True)
+    if faults:
+        raise typer.Exit(3)
+    out.print(f"{len(files)} documents, no fault.")
+
+
+@contextmanager
+def _bad_arguments() -> Iterator[None]:
+    from slaledger.months import BadInstant, BadMonth
+
+    try:
+        yield
+    except (BadInstant, BadMonth) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""What the command line shows: tables of figures, decisions and the stack. Reckons nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from slaledger.run import MonthFigure, Progress, RunResult
+
+# A table of more rows than a person reads; the marts have them all.
+MOST_ROWS = 200
+STAGES = {"land_exports": "Landing", "account_month": "Accounting"}
+
+
+@contextmanager
+def run_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
+    """A bar a DAG: its tasks, which one is at work, and the objects and rows that have landed."""
+    from rich import progress
+
+    columns = (
+        progress.SpinnerColumn(),
+        progress.TextColumn("{task.description}"),
+        progress.BarColumn(),
+        progress.MofNCompleteColumn(),
+        progress.TimeElapsedColumn(),
+        progress.TextColumn("{task.fields[stage]}"),
+    )
+    with progress.Progress(*columns, console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(state: Progress) -> None:
+            if state.dag_id not in tasks:
+                tasks[state.dag_id] = bars.add_task(STAGES.get(state.dag_id, state.dag_id), total=None, stage="")
+            at_work = ", ".join(state.at_work) or ("done" if state.ended == state.total else "queued")
+            stage = f"{at_work} · {state.objects} objects, {state.rows:,} rows"
+            bars.update(tasks[state.dag_id], completed=state.ended, total=state.total or None, stage=escape(stage))
+
+        yield show
+
+
+def month_reports(result: RunResult, *, month: str, is_closing: bool) -> Iterator[RenderableType]:
+    """The month's figures, what was warned of, what is left, and what was appended."""
+    yield (
+        f"{result.objects} objects landed by this run: {result.rows_read:,} rows read, "
+        f"{result.rows_quarantined:,} quarantined."
+    )
+    for warning in result.warnings:
+        yield f"[yellow]warning[/yellow] {escape(warning['name'])}: {escape(str(warning.get('detail') or ''))}"
+    if not result.figures:
+        yield f"[yellow]warning[/yellow] {month} has no contracts: nothing is reckoned for it."
+        return
+    yield _figures_table(result.figures, month)
+    counts = Counter(figure.credit_status for figure in result.figures)
+    yield "Credits: " + ", ".join(f"{number} {status}" for status, number in sorted(counts.items())) + "."
+    for figure in result.left:
+        yield (
+            f"[yellow]{figure.status}[/yellow] {escape(figure.contract_id)} ({escape(figure.account_id)}): "
+            f"{escape(figure.reason or '')}" + (" – decide with `sla pending`" if figure.status == "held" else "")
+        )
+    if is_closing:
+        nothing = "Nothing is owed beyond what was posted: no line appended."
+        yield _lines_table(result.lines) if result.lines else nothing
+
+
+def _figures_table(figures: list[MonthFigure], month: str) -> Table:
+    table = Table(title=f"Service month {month}", title_justify="left")
+    for name in ("account", "contract", "status", "reason"):
+        table.add_column(name)
+    for name in ("uptime %", "counted s", "excluded s", "unknown s", "credit %", "amount"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("")
+    table.add_column("credit")
+    for figure in figures[:MOST_ROWS]:
+        table.add_row(
+            escape(figure.account_id),
+            escape(figure.contract_id),
+            figure.status,
+            figure.reason or "",
+            _number(figure.uptime_percent),
+            _number(figure.counted_seconds),
+            _number(figure.excluded_seconds),
+            _number(figure.unknown_seconds),
+            _number(figure.credit_percent),
+            # An amount keeps its minor units: 50.00.
+            "" if figure.amount is None else f"{figure.amount:f}",
+            escape(figure.currency or ""),
+            f"{figure.credit_status} ({figure.credit_reason})" if figure.credit_reason else figure.credit_status,
+        )
+    if len(figures) > MOST_ROWS:
+        table.caption = f"{len(figures) - MOST_ROWS} more are in marts.fct_account_months (`sla dsn`)"
+    return table
+
+
+def _lines_table(lines: list[dict[str, Any]]) -> Table:
+    table = Table(title="Appended to billing.credit_line_items", title_justify="left")
+    for name in ("line item", "type", "basis", "account", "contract"):
+        table.add_column(name, no_wrap=name == "line item")
+    table.add_column("amount", justify="right")
+    table.add_column("")
+    for line in lines[:MOST_ROWS]:
+        table.add_row(
+            str(line["line_item_id"]),
+            line["entry_type"],
+            line["basis"],
+            escape(line["account_id"]),
+            escape(line["contract_id"]),
+            f"{line['amount']:f}",
+            line["currency"],
+        )
+    return table
+
+
+def pending_table(decisions: list[Any]) -> RenderableType:
+    """What waits for a decision, with the id to type."""
+    if not decisions:
+        return "Nothing waits for a decision."
+    table = Table(title="Waiting for a decision", title_justify="left")
+    for name in ("id", "kind", "about"):
+        table.add_column(name, no_wrap=name == "id")
+    for decision in decisions:
+        table.add_row(escape(decision.pending_id), decision.kind, escape(decision.description))
+    return table
+
+
+def stack_table(state: Any) -> Table:
+    """The parts of the stack, where they listen, and who may log in."""
+    table = Table(title=f"Stack in {state.home}", title_justify="left")
+    for name in ("part", "state", "where"):
+        table.add_column(name, overflow="fold")
+    for part in state.parts:
+        table.add_row(part.name, "up" if part.is_up else "[red]down[/red]", escape(part.where))
+    for user, password in state.users.items():
+        table.add_row(f"login {user}", "", escape(password))
+    return table
+
+
+def _number(value: Decimal | None) -> str:
+    if value is None:
+        return ""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,235 @@
+"""`sla run`: has Airflow's scheduler land what is new and build a service month, and tells how it went."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from slaledger import months
+from slaledger.settings import Settings
+from slaledger.stack.api import AirflowApi
+from slaledger.steps import FAILURE_KEY
+from slaledger.warehouse import connect
+
+DONE, FAILED, BAD_ARGUMENTS, STOPPED, LEFT = 0, 1, 2, 3, 4
+POLL_SECONDS = 0.5
+ENDED = ("success", "failed")
+# The expectation whose failure means that the arguments were wrong, not the data.
+MONTH_IS_OVER = "closed_month_is_over"
+
+
+class MonthNotOver(Exception):
+    """`--close` of a month that is not over."""
+
+    exit_code = BAD_ARGUMENTS
+
+
+class RunFailed(Exception):
+    """A task failed, but for a gate's reasons."""
+
+    exit_code = FAILED
+
+
+class RunStopped(Exception):
+    """A validation, the terms' lint or the quarantine limit stopped the run."""
+
+    exit_code = STOPPED
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: its DAG, how many of its tasks have ended, which are at work, and what has landed."""
+
+    dag_id: str
+    ended: int
+    total: int
+    at_work: tuple[str, ...]
+    objects: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class MonthFigure:
+    """One account-month as the table of `sla run` shows it."""
+
+    account_id: str
+    contract_id: str
+    status: str
+    reason: str | None
+    uptime_percent: Decimal | None
+    counted_seconds: Decimal | None
+    excluded_seconds: Decimal | None
+    unknown_seconds: Decimal | None
+    credit_percent: Decimal | None
+    amount: Decimal | None
+    currency: str | None
+    credit_status: str
+    credit_reason: str | None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run that went through leaves."""
+
+    run_id: str
+    figures: list[MonthFigure]
+    warnings: list[dict[str, Any]]
+    objects: int
+    rows_read: int
+    rows_quarantined: int
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def left(self) -> list[MonthFigure]:
+        """Held and blocked account-months."""
+        return [figure for figure in self.figures if figure.status in ("held", "blocked")]
+
+    @property
+    def exit_code(self) -> int:
+        """4 where account-months are left, else 0."""
+        return LEFT if self.left else DONE
+
+
+def run_month(
+    settings: Settings,
+    api: AirflowApi,
+    *,
+    month: date,
+    as_of: datetime,
+    is_closing: bool,
+    on_progress: Callable[[Progress], None],
+) -> RunResult:
+    """Land what is new, then build the month as of the instant.
+
+    Raises `MonthNotOver`, `RunStopped` (a gate), `RunFailed` (anything else), all after writing nothing to the ledger.
+    """
+    if is_closing and as_of < months.end_in_utc(month):
+        raise MonthNotOver(
+            f"{month:%Y-%m} is not over at {as_of.isoformat()}: run without --close, or with an --as-of after its end."
+        )
+    run_id = f"sla_run__{month:%Y-%m}__{as_of:%Y%m%dT%H%M%S}__{uuid.uuid4().hex[:8]}"
+    requests: list[tuple[str, dict[str, Any], str | None]] = [
+        ("land_exports", {"announce": False}, None),
+        (
+            "account_month",
+            {"service_month": f"{month:%Y-%m}", "as_of": as_of.isoformat(), "close": is_closing},
+            f"{month:%Y-%m}",
+        ),
+    ]
+    for dag_id, conf, partition_key in requests:
+        api.trigger(dag_id, run_id=run_id, conf=conf, partition_key=partition_key)
+        state = _wait(settings, api, dag_id, run_id, on_progress)
+        if state != "success":
+            _raise_failure(settings, api, dag_id, run_id)
+    return _result(settings, run_id, month)
+
+
+def _wait(
+    settings: Settings, api: AirflowApi, dag_id: str, run_id: str, on_progress: Callable[[Progress], None]
+) -> str:
+    while True:
+        state = api.dag_run(dag_id, run_id)["state"]
+        tasks = api.task_instances(dag_id, run_id)
+        landed = _landed(settings, run_id)
+        on_progress(
+            Progress(
+                dag_id=dag_id,
+                ended=sum(task["state"] in ("success", "failed", "skipped", "upstream_failed") for task in tasks),
+                total=len(tasks),
+                at_work=tuple(sorted({task["task_id"] for task in tasks if task["state"] == "running"})),
+                objects=landed[0],
+                rows=landed[1],
+            )
+        )
+        if state in ENDED:
+            return state
+        time.sleep(POLL_SECONDS)
+
+
+def _landed(settings: Settings, run_id: str) -> tuple[int, int]:
+    with connect(settings.warehouse) as connection:
+        known = connection.execute("select to_regclass('raw.source_objects') is not null").fetchone()
+        if not known or not known[0]:
+            return 0, 0
+        row = connection.execute(
+            "select count(*), coalesce(sum(rows_read), 0) from raw.source_objects where run_id = %s", [run_id]
+        ).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1])
+
+
+def _raise_failure(settings: Settings, api: AirflowApi, dag_id: str, run_id: str) -> None:
+    failed = [task for task in api.task_instances(dag_id, run_id) if task["state"] == "failed"]
+    for task in failed:
+        failure = api.xcom(dag_id, run_id, task["task_id"], FAILURE_KEY, map_index=task["map_index"])
+        if failure is None:
+            continue
+        if failure["kind"] == "GateFailed":
+            names = _failed_critical(settings, run_id)
+            raise (MonthNotOver if names == [MONTH_IS_OVER] else RunStopped)(failure["message"])
+        if failure["kind"] == "DataTestsFailed":
+            raise RunStopped(failure["message"])
+        raise RunFailed(f"{dag_id}.{task['task_id']} failed: {failure['kind']}: {failure['message']}")
+    names = ", ".join(task["task_id"] for task in failed) or "no task"
+    raise RunFailed(f"{dag_id} failed ({names}), without saying why: see its log in Airflow's page, run {run_id}.")
+
+
+def _failed_critical(settings: Settings, run_id: str) -> list[str]:
+    with connect(settings.warehouse) as connection:
+        rows = connection.execute(
+            "select expectations from audit.validations where run_id = %s and not is_success order by evaluated_at",
+            [run_id],
+        ).fetchall()
+    return [
+        each["name"]
+        for (expectations,) in rows[-1:]
+        for each in expectations
+        if each["severity"] == "critical" and not each["is_success"]
+    ]
+
+
+def _result(settings: Settings, run_id: str, month: date) -> RunResult:
+    with connect(settings.warehouse) as connection:
+        figures = connection.execute(
+            """
+            select
+                m.account_id, m.contract_id, m.status, m.reason, m.uptime_percent, m.counted_seconds,
+                m.excluded_seconds, m.unknown_seconds, c.credit_percent, c.amount, c.currency,
+                c.status as credit_status, c.reason as credit_reason
+            from marts.fct_account_months as m
+            left join marts.fct_credits as c
+                on m.contract_id = c.contract_id and m.service_month = c.service_month and c.basis = 'availability'
+            where m.service_month = %s
+            order by m.account_id, m.contract_id
+            """,
+            [month],
+        ).fetchall()
+        expectations = connection.execute(
+            "select expectations from audit.validations where run_id = %s order by evaluated_at", [run_id]
+        ).fetchall()
+        counts = connection.execute(
+            "select count(*), coalesce(sum(rows_read), 0), coalesce(sum(rows_quarantined), 0) "
+            "from raw.source_objects where run_id = %s",
+            [run_id],
+        ).fetchone()
+        lines = connection.execute(
+            "select line_item_id, entry_type, basis, account_id, contract_id, amount, currency "
+            "from billing.credit_line_items where run_id = %s order by account_id, contract_id, basis",
+            [run_id],
+        ).fetchall()
+    assert counts is not None
+    names = ("line_item_id", "entry_type", "basis", "account_id", "contract_id", "amount", "currency")
+    return RunResult(
+        run_id=run_id,
+        figures=[MonthFigure(*row) for row in figures],
+        warnings=[each for (entries,) in expectations for each in entries if not each["is_success"]],
+        objects=int(counts[0]),
+        rows_read=int(counts[1]),
+        rows_quarantined=int(counts[2]),
+        lines=[dict(zip(names, line, strict=True)) for line in lines],
+    )
