@@ -1,0 +1,62 @@
+# Each target sets itself up: a fresh Linux with Python 3.11 and make is enough.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || echo python3)
+BIN := .venv/bin
+READY := .venv/.ready
+UV_VERSION := 0.13.9
+UV := $(BIN)/uv pip
+
+export UV_PYTHON_DOWNLOADS = never
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export DO_NOT_TRACK = 1
+export SCARF_ANALYTICS = false
+export DBT_SEND_ANONYMOUS_USAGE_STATS = false
+export GX_ANALYTICS_ENABLED = false
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help setup demo test lint format lock clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## Make the virtual environment, with everything in it
+
+# The stamp is newer than the lock: nothing to do.
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed: install it, or say where it is: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear .venv
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	@# pip knows registries that uv does not, from its own configuration.
+	@$(UV) install --python $(BIN)/python --quiet --require-hashes -r requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@$(UV) install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup  ## Run the sample month on the embedded stack, and print its credits
+	@$(BIN)/python examples/demo.py
+
+test: setup  ## Run the tests (at most 10 minutes)
+	@$(BIN)/python -m pytest
+
+lint: setup  ## Run ruff, sqlfluff and yamllint
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/yamllint --strict .
+	@$(BIN)/python .ci/lint_sql.py
+
+format: setup  ## Rewrite the Python files as the linter wants them
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup  ## Compile requirements.in to requirements.lock
+	@$(UV) compile requirements.in --quiet --generate-hashes --no-emit-index-url --python-version 3.11 -o requirements.lock
+
+clean:  ## Stop the embedded stack, and remove all that was made
+	@if [ -x $(BIN)/sla ]; then $(BIN)/sla down; fi
+	@rm -rf .venv .sla .pytest_cache .ruff_cache .hypothesis plugins/*.egg-info dbt_project/target dbt_project/logs
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
