@@ -1,0 +1,32 @@
+"""Servers for tests: each session starts its own, below a directory of its own, and stops them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from slaledger.stack.postgres import Postgres
+from slaledger.stack.s3 import S3
+
+
+@pytest.fixture(scope="session")
+def warehouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A running PostgreSQL without databases of ours: `ensure_database(name)` makes one."""
+    server = Postgres(tmp_path_factory.mktemp("warehouse"), is_durable=False)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A running S3 server with one versioned bucket: `exports` says how to reach it."""
+    server = S3(tmp_path_factory.mktemp("s3"))
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
