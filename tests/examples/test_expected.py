@@ -39,9 +39,7 @@ def _uptime(row: dict[str, str], *, with_unknown: bool = False) -> Fraction:
 
 
 def test_there_is_a_row_for_each_contract_of_the_month_and_none_for_the_sandbox() -> None:
-    sandbox = {
-        row["account_id"] for row in _csv(EXPORTS_DIR / "accounts/accounts/accounts.csv") if row["sandbox"]
-    }
+    sandbox = {row["account_id"] for row in _csv(EXPORTS_DIR / "accounts/accounts/accounts.csv") if row["sandbox"]}
     of_march = {
         contract_id
         for contract_id, contract in _contracts().items()

@@ -100,9 +100,7 @@ def _feed(sample: Path, prefix: str) -> list[dict]:
     return [record for path in paths for record in _records(path)]
 
 
-def test_same_seed_gives_the_same_bytes_and_mtimes(
-    generator: ModuleType, sample: Path, tmp_path: Path
-) -> None:
+def test_same_seed_gives_the_same_bytes_and_mtimes(generator: ModuleType, sample: Path, tmp_path: Path) -> None:
     generator.generate(tmp_path)
     assert _digests(tmp_path) == _digests(sample)
 
@@ -185,10 +183,7 @@ def test_status_page_is_shaped_as_atlassian_serves_it(sample: Path) -> None:
     folder = sample / "status_page/statuspage"
     for name in ("incidents", "scheduled_maintenances"):
         path = folder / f"{name.replace('_', '-')}.json"
-        assert (
-            json.loads(path.with_name(f"{path.name}.meta.json").read_text(encoding="utf-8"))["complete"]
-            == "true"
-        )
+        assert json.loads(path.with_name(f"{path.name}.meta.json").read_text(encoding="utf-8"))["complete"] == "true"
         listed = json.loads(path.read_text(encoding="utf-8"))
         assert listed["page"]["id"] and listed[name]
         for incident in listed[name]:
