@@ -21,6 +21,7 @@ run again. `TransformFailed` names the model. See `docs/runbooks/gates.md`.
 from __future__ import annotations
 
 from airflow.sdk import Param, PartitionedAssetTimetable, dag, task
+
 from slaledger import assets, steps
 from slaledger.months import INSTANT_PATTERN, MONTH_PATTERN
 from slaledger.settings import DEFAULT_ARGS, WRITER_POOL

@@ -24,8 +24,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import Param, dag, task
-from airflow.timetables.trigger import CronTriggerTimetable
+from airflow.sdk import CronTriggerTimetable, Param, dag, task
+
 from slaledger import assets, steps
 from slaledger.settings import DEFAULT_ARGS
 

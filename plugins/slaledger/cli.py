@@ -71,7 +71,7 @@ def status() -> None:
         raise typer.Exit(1)
 
 
-def _show(state) -> None:  # noqa: ANN001
+def _show(state) -> None:
     from slaledger.reports import stack_table
 
     out.print(stack_table(state))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 import zoneinfo
 from collections.abc import Iterator
@@ -189,7 +190,7 @@ def _tier_faults(document: dict[str, Any], lines: Lines) -> Iterator[Fault]:
         for position, tier in enumerate(document.get("credits") or [])
     ]
     tiers.sort(key=lambda tier: -tier[0])
-    for (below, percent, line), (lower, more, lower_line) in zip(tiers, tiers[1:], strict=False):
+    for (below, percent, line), (lower, more, lower_line) in itertools.pairwise(tiers):
         if below == lower:
             yield Fault(max(line, lower_line), f"has two tiers below {below}")
         elif more <= percent:

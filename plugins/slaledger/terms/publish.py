@@ -190,7 +190,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _calendar_id(listed: None | str | list[str]) -> str:
+def _calendar_id(listed: str | list[str] | None) -> str:
     if listed is None:
         return "none"
     if isinstance(listed, str):
@@ -198,7 +198,7 @@ def _calendar_id(listed: None | str | list[str]) -> str:
     return "sha256:" + hashlib.sha256("\n".join(sorted(set(listed))).encode()).hexdigest()[:16]
 
 
-def _days(listed: None | str | list[str]) -> list[date]:
+def _days(listed: str | list[str] | None) -> list[date]:
     if listed is None:
         return []
     if isinstance(listed, list):
