@@ -1,0 +1,63 @@
+"""Fixtures for all tests: real servers, and no way out of this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import uuid
+from decimal import Decimal
+
+import pytest
+import pytest_socket
+
+from slaledger import warehouse
+from slaledger.settings import EXPORTS_CONNECTION, QUIET_ENVIRONMENT, WAREHOUSE_CONNECTION, Exports, Settings
+
+pytest_plugins = ["tests.support.stack"]
+
+# Whatever stack the developer has up: the tests have their own.
+for name in ("SLA_HOME", "SLA_BUCKET", "SLA_QUARANTINE_LIMIT", WAREHOUSE_CONNECTION, EXPORTS_CONNECTION):
+    os.environ.pop(name, None)
+os.environ.update(QUIET_ENVIRONMENT)
+
+
+def pytest_runtest_setup() -> None:
+    pytest_socket.socket_allow_hosts(["127.0.0.1", "localhost", "::1"], allow_unix_socket=True)
+
+
+@pytest.fixture(scope="module")
+def fresh_settings(warehouse_server, s3_server, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A migrated warehouse, an empty versioned bucket and a home, for one module of tests alone."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    database = warehouse_server.ensure_database(name)
+    warehouse.migrate(database)
+    return Settings(
+        home=tmp_path_factory.mktemp("home"),
+        warehouse=database,
+        exports=make_bucket(s3_server.exports, name),
+        quarantine_limit_percent=Decimal(10),
+    )
+
+
+@pytest.fixture(scope="module")
+def pipeline(fresh_settings: Settings):
+    """The way from the bucket to the ledger, in this process."""
+    from tests.support.pipeline import Pipeline
+
+    return Pipeline(fresh_settings)
+
+
+def make_bucket(exports: Exports, name: str) -> Exports:
+    """An empty versioned bucket on the same server."""
+    import boto3
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=exports.endpoint_url,
+        region_name=exports.region,
+        aws_access_key_id=exports.access_key,
+        aws_secret_access_key=exports.secret_key,
+    )
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    return dataclasses.replace(exports, bucket=name)

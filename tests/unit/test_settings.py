@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from slaledger import settings
+
+EXPORTS = json.dumps(
+    {"conn_type": "aws", "login": "key", "password": "hush2", "extra": {"endpoint_url": "http://127.0.0.1:9"}}
+)
+
+
+def test_connections_are_taken_as_uri_or_as_json(monkeypatch, tmp_path):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE_CONNECTION, "postgresql://sl%40:p%2Fw@db.example:6543/books")
+    monkeypatch.setenv(settings.EXPORTS_CONNECTION, EXPORTS)
+    loaded = settings.load()
+    assert loaded.warehouse == settings.Warehouse("db.example", 6543, "sl@", "books", "p/w")
+    assert loaded.warehouse.dsn == "postgresql://sl%40:p%2Fw@db.example:6543/books"
+    assert loaded.exports.endpoint_url == "http://127.0.0.1:9"
+    assert loaded.exports.bucket == "sla-exports"
+
+
+def test_no_secret_is_in_the_printed_settings(monkeypatch, tmp_path):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE_CONNECTION, "postgresql://user:hush@db/books")
+    monkeypatch.setenv(settings.EXPORTS_CONNECTION, EXPORTS)
+    shown = repr(settings.load())
+    assert "hush" not in shown
+
+
+def test_without_a_stack_it_says_what_to_do(monkeypatch, tmp_path):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    with pytest.raises(settings.SettingsError, match="run `sla up`"):
+        settings.load()
+
+
+@pytest.mark.parametrize("limit", ["ten", "-1", "101", "NaN", "1e400"])
+def test_a_quarantine_limit_is_a_percentage(monkeypatch, limit):
+    monkeypatch.setenv("SLA_QUARANTINE_LIMIT", limit)
+    with pytest.raises(settings.SettingsError, match="from 0 to 100"):
+        settings.load()
+
+
+def test_the_code_version_follows_the_files(monkeypatch, tmp_path):
+    version = settings.code_version()
+    assert version == settings.code_version.__wrapped__()
+    monkeypatch.setattr(settings, "TERMS_DIR", settings.PROJECT_DIR / "examples")
+    assert version != settings.code_version.__wrapped__() or not list((settings.PROJECT_DIR / "examples").glob("*.yml"))
