@@ -1,5 +1,27 @@
 """The ledger: statements and credit line items, appended once and chained (rules L1 to L7)."""
 
 from slaledger.ledger.candidate import candidate_sha256
+from slaledger.ledger.chain import IdempotencyPayloadMismatch
+from slaledger.ledger.planning import AmountNotPostable
+from slaledger.ledger.posting import PostResult, Waiting, post_month
+from slaledger.ledger.preconditions import (
+    MonthNotOver,
+    NotClosing,
+    NotCurrentBuild,
+    NotValidated,
+    PostingRefused,
+)
 
-__all__ = ["candidate_sha256"]
+__all__ = [
+    "AmountNotPostable",
+    "IdempotencyPayloadMismatch",
+    "MonthNotOver",
+    "NotClosing",
+    "NotCurrentBuild",
+    "NotValidated",
+    "PostResult",
+    "PostingRefused",
+    "Waiting",
+    "candidate_sha256",
+    "post_month",
+]

@@ -20,7 +20,7 @@ def encode(values: Iterable[object]) -> bytes:
     Each value is its type's letter, the length of its bytes, a colon and the bytes: `t2:P1`, `d5:99.95`, `n0:`.
     Numbers have no trailing zeros, instants are UTC with 6 digits, lists are encoded inside: neither the
     database's settings nor the machine's have a say. Raises `TypeError` for any other type, floats above all,
-    and `ValueError` for a number that is not finite or an instant without an offset.
+    and `ValueError` for an instant without an offset.
     """
     return b"".join(_field(value) for value in values)
 
@@ -55,8 +55,6 @@ def _tagged(value: object) -> tuple[str, bytes]:
 
 def number_text(value: Decimal) -> str:
     """A number's plain digits without trailing zeros: `50`, `-0.03`, `99.895833333333`."""
-    if not value.is_finite():
-        raise ValueError(f"{value} is no finite number.")
     text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")

@@ -1,0 +1,143 @@
+-- Grain: contract, basis and currency of the current build's month where what is owed differs from what the lines
+-- add up to (rule L2). Amounts of two currencies are never added. Not settled (held, blocked, not over, a claim
+-- still open): no row. An account-month, or a basis, that is no more is owed nothing.
+with
+
+build as (
+    select
+        current_build.service_month,
+        current_build.as_of
+    from audit.current_build
+),
+
+account_months as (
+    select account_months.*
+    from marts.fct_account_months as account_months
+    inner join build on account_months.service_month = build.service_month
+),
+
+credits as (
+    select credits.*
+    from marts.fct_credits as credits
+    inner join build on credits.service_month = build.service_month
+),
+
+posted_lines as (
+    select lines.*
+    from billing.credit_line_items as lines
+    inner join build on lines.service_month = build.service_month
+    where lines.entry_type <> 'goodwill'
+),
+
+posted as (
+    select
+        posted_lines.contract_id,
+        posted_lines.basis,
+        posted_lines.currency,
+        sum(posted_lines.amount) as posted_amount,
+        array_agg(posted_lines.line_item_id order by posted_lines.ordinal) as line_item_ids
+    from posted_lines
+    group by posted_lines.contract_id, posted_lines.basis, posted_lines.currency
+),
+
+last_lines as (
+    select distinct on (posted_lines.contract_id, posted_lines.basis)
+        posted_lines.*,
+        coalesce(posted_lines.corrects_line_item_id, posted_lines.line_item_id) as credit_line_item_id
+    from posted_lines
+    order by posted_lines.contract_id, posted_lines.basis, posted_lines.ordinal desc
+),
+
+owed as (
+    select
+        credits.contract_id,
+        credits.basis,
+        credits.currency,
+        credits.amount as owed_amount
+    from credits
+    where credits.status = 'owed' and credits.amount is distinct from 0
+),
+
+balances as (
+    select
+        coalesce(owed.contract_id, posted.contract_id) as contract_id,
+        coalesce(owed.basis, posted.basis) as basis,
+        coalesce(owed.currency, posted.currency) as currency,
+        case when owed.contract_id is null then 0 else owed.owed_amount end as owed_amount,
+        coalesce(posted.posted_amount, 0) as posted_amount,
+        coalesce(posted.line_item_ids, '{}') as line_item_ids
+    from owed
+    full join posted
+        on
+            owed.contract_id = posted.contract_id
+            and owed.basis = posted.basis
+            and owed.currency = posted.currency
+),
+
+last_statements as (
+    select distinct on (statements.contract_id)
+        statements.contract_id,
+        statements.statement_id
+    from billing.sla_statements as statements
+    inner join build on statements.service_month = build.service_month
+    order by statements.contract_id, statements.revision desc
+),
+
+final as (
+    select
+        balances.contract_id,
+        balances.basis,
+        balances.currency,
+        build.service_month,
+        balances.owed_amount,
+        balances.posted_amount,
+        balances.owed_amount - balances.posted_amount as difference,
+        balances.line_item_ids,
+        -- Exact to the currency's minor unit; else null or false: never posted.
+        -- NaN and infinity are above the bound.
+        balances.owed_amount between 0 and 1e15
+        and balances.owed_amount = round(balances.owed_amount, currencies.minor_units) as is_exact,
+        coalesce(last_lines.ordinal, 0) as last_ordinal,
+        last_lines.credit_line_item_id,
+        account_months.contract_id is null as is_withdrawn,
+        coalesce(credits.status, 'not_eligible') as credit_status,
+        credits.reason as credit_reason,
+        coalesce(account_months.account_id, last_lines.account_id) as account_id,
+        credits.credit_percent,
+        credits.monthly_fee,
+        account_months.uptime_percent,
+        account_months.counted_seconds,
+        coalesce(account_months.terms_id, last_lines.terms_id) as terms_id,
+        coalesce(account_months.terms_version, last_lines.terms_version) as terms_version,
+        credits.claim_id,
+        last_statements.statement_id,
+        (
+            date_trunc('month', build.as_of at time zone zones.time_zone) + interval '1 month'
+        )::date as applies_from,
+        last_lines.credit_percent as posted_credit_percent,
+        last_lines.monthly_fee as posted_monthly_fee
+    from balances
+    cross join build
+    left join account_months on balances.contract_id = account_months.contract_id
+    left join credits on balances.contract_id = credits.contract_id and balances.basis = credits.basis
+    left join last_lines
+        on balances.contract_id = last_lines.contract_id and balances.basis = last_lines.basis
+    left join last_statements on balances.contract_id = last_statements.contract_id
+    left join reference.currencies on balances.currency = currencies.currency
+    left join lateral (
+        -- A terms id keeps its zone for life (rule T4), so any version tells it.
+        select min(versions.time_zone) as time_zone
+        from raw.terms_versions as versions
+        where versions.terms_id = coalesce(account_months.terms_id, last_lines.terms_id)
+    ) as zones on true
+    where
+        balances.owed_amount is distinct from balances.posted_amount
+        and (account_months.contract_id is null or account_months.status = 'measured')
+        and (
+            credits.status is null
+            or credits.status in ('owed', 'not_eligible', 'eligible_unclaimed', 'expired')
+        )
+)
+
+select * from final
+order by contract_id collate "C", basis collate "C", difference

@@ -1,0 +1,451 @@
+-- Grain: one document for each of the contracts given: all that its account-month of the current build rests on.
+-- Money and time as the marts have them; `rows` and `checks` lead to the objects, and rows to their lines.
+-- %(contract_ids)s, %(inputs_sha256)s
+with
+
+build as (
+    select
+        current_build.service_month,
+        current_build.as_of,
+        to_char(current_build.service_month, 'YYYY-MM') as month
+    from audit.current_build
+),
+
+account_months as (
+    select account_months.*
+    from marts.fct_account_months as account_months
+    inner join build on account_months.service_month = build.service_month
+    where account_months.contract_id = any(%(contract_ids)s)
+),
+
+segments as (
+    select segments.*
+    from marts.fct_account_downtime as segments
+    inner join build on segments.service_month = build.service_month
+    where segments.contract_id = any(%(contract_ids)s)
+),
+
+segment_sources as materialized (
+    select
+        segments.contract_id,
+        segments.kind,
+        segments.started_at,
+        segments.ended_at,
+        sources.source_id
+    from segments
+    cross join lateral unnest(segments.source_ids) as sources (source_id)
+),
+
+sources as materialized (
+    select distinct
+        segment_sources.contract_id,
+        segment_sources.source_id
+    from segment_sources
+),
+
+credits as (
+    select credits.*
+    from marts.fct_credits as credits
+    inner join build on credits.service_month = build.service_month
+    where credits.contract_id = any(%(contract_ids)s)
+),
+
+claims as (
+    select claims.*
+    from marts.fct_claims as claims
+    inner join build on claims.service_month = build.service_month
+    where claims.contract_id = any(%(contract_ids)s)
+),
+
+breaches as (
+    select response_times.*
+    from marts.fct_response_times as response_times
+    inner join build on response_times.service_month = build.service_month
+    where
+        response_times.contract_id = any(%(contract_ids)s)
+        and response_times.outcome = 'breached'
+),
+
+objects_in_force as materialized (
+    select source_objects.*
+    from raw.source_objects
+    where source_objects.is_in_force
+),
+
+-- The rows that speak for their key: of the objects in force, the one exported last.
+incidents as materialized (
+    select distinct on (incidents.incident_id)
+        incidents.incident_id,
+        incidents.is_maintenance,
+        incidents.object_id,
+        incidents.line_number,
+        jsonb_build_object(
+            'impact', incidents.impact,
+            'status', incidents.status,
+            'created_at', incidents.created_at,
+            'started_at', incidents.started_at,
+            'resolved_at', incidents.resolved_at,
+            'scheduled_for', incidents.scheduled_for,
+            'scheduled_until', incidents.scheduled_until,
+            'updates', incidents.updates
+        ) as content
+    from raw.incidents
+    inner join objects_in_force on incidents.object_id = objects_in_force.object_id
+    where incidents.incident_id in (select sources.source_id from sources)
+    order by
+        incidents.incident_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        incidents.line_number desc
+),
+
+exclusions as materialized (
+    select distinct on (exclusions.exclusion_id)
+        exclusions.exclusion_id,
+        exclusions.object_id,
+        exclusions.line_number,
+        jsonb_build_object(
+            'category', exclusions.category,
+            'services', exclusions.services,
+            'regions', exclusions.regions,
+            'starts_at', exclusions.starts_at,
+            'ends_at', exclusions.ends_at,
+            'incident_ids', exclusions.incident_ids,
+            'evidence_url', exclusions.evidence_url,
+            'author', exclusions.author,
+            'approved_by', exclusions.approved_by,
+            'approved_at', exclusions.approved_at
+        ) as content
+    from raw.exclusions
+    inner join objects_in_force on exclusions.object_id = objects_in_force.object_id
+    where exclusions.exclusion_id in (select sources.source_id from sources)
+    order by
+        exclusions.exclusion_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        exclusions.line_number desc
+),
+
+notices as materialized (
+    select distinct on (notices.notice_id)
+        notices.notice_id,
+        notices.maintenance_id,
+        notices.account_ids,
+        notices.object_id,
+        notices.line_number,
+        jsonb_build_object(
+            'maintenance_id', notices.maintenance_id,
+            'action', notices.action,
+            'channel', notices.channel,
+            'sent_at', notices.sent_at,
+            'window_start', notices.window_start,
+            'window_end', notices.window_end,
+            'component_ids', notices.component_ids,
+            'to_all', notices.account_ids = '{}'
+        ) as content
+    from raw.notices
+    inner join objects_in_force on notices.object_id = objects_in_force.object_id
+    where notices.maintenance_id in (select sources.source_id from sources)
+    order by
+        notices.notice_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        notices.line_number desc
+),
+
+monitors as materialized (
+    select distinct on (monitors.monitor_id)
+        monitors.monitor_id,
+        monitors.object_id,
+        monitors.line_number,
+        jsonb_build_object(
+            'service', monitors.service,
+            'region', monitors.region,
+            'locations', monitors.locations,
+            'interval_seconds', monitors.interval_seconds,
+            'stale_after_seconds', monitors.stale_after_seconds,
+            'confirm', monitors.confirm,
+            'quorum_min', monitors.quorum_min
+        ) as content
+    from raw.monitors
+    inner join objects_in_force on monitors.object_id = objects_in_force.object_id
+    where monitors.monitor_id in (select sources.source_id from sources)
+    order by
+        monitors.monitor_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        monitors.line_number desc
+),
+
+contracts as (
+    select distinct on (contracts.contract_id)
+        contracts.contract_id,
+        contracts.object_id,
+        contracts.line_number,
+        jsonb_build_object(
+            'account_id', contracts.account_id,
+            'plan', contracts.plan,
+            'terms_id', contracts.terms_id,
+            'region', contracts.region,
+            'services', contracts.services,
+            'starts_at', contracts.starts_at,
+            'ends_at', contracts.ends_at,
+            'suspensions', contracts.suspensions::text,
+            'active_agreement', contracts.active_agreement
+        ) as content
+    from raw.contracts
+    inner join objects_in_force on contracts.object_id = objects_in_force.object_id
+    where contracts.contract_id = any(%(contract_ids)s)
+    order by
+        contracts.contract_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        contracts.line_number desc
+),
+
+fees as (
+    select distinct on (fees.contract_id)
+        fees.contract_id,
+        fees.object_id,
+        fees.line_number,
+        jsonb_build_object('monthly_fee', fees.monthly_fee, 'currency', fees.currency) as content
+    from raw.fees
+    inner join build on fees.service_month = build.service_month
+    inner join objects_in_force on fees.object_id = objects_in_force.object_id
+    where fees.contract_id = any(%(contract_ids)s)
+    order by
+        fees.contract_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        fees.line_number desc
+),
+
+evidence_rows (contract_id, kind, id, object_id, line_number, content) as (
+    select contract_id, 'contract', contract_id, object_id, line_number, content from contracts
+    union all
+    select contract_id, 'fee', contract_id, object_id, line_number, content from fees
+    union all
+    select sources.contract_id, 'monitor', sources.source_id, object_id, line_number, content
+    from sources
+    inner join monitors on sources.source_id = monitors.monitor_id
+    union all
+    select
+        sources.contract_id,
+        case when is_maintenance then 'maintenance' else 'incident' end,
+        sources.source_id,
+        object_id,
+        line_number,
+        content
+    from sources
+    inner join incidents on sources.source_id = incidents.incident_id
+    union all
+    select sources.contract_id, 'exclusion', sources.source_id, object_id, line_number, content
+    from sources
+    inner join exclusions on sources.source_id = exclusions.exclusion_id
+    union all
+    select sources.contract_id, 'notice', notices.notice_id, notices.object_id, line_number, content
+    from sources
+    inner join notices on sources.source_id = notices.maintenance_id
+    inner join account_months on sources.contract_id = account_months.contract_id
+    where notices.account_ids = '{}' or account_months.account_id = any(notices.account_ids)
+    union all
+    -- Every message of a claim counts (rule C3). Neither names nor notes leave the object.
+    select
+        claims.contract_id,
+        'claim',
+        claims.claim_id,
+        messages.object_id,
+        messages.line_number,
+        jsonb_build_object(
+            'sent_at', messages.sent_at,
+            'received_at', messages.received_at,
+            'has_account_id', messages.account_id is not null,
+            'has_company_name', messages.company_name is not null,
+            'incident_timeline', messages.incident_timeline
+        )
+    from claims
+    inner join raw.claims as messages
+        on claims.claim_id = messages.claim_id and claims.service_month = messages.service_month
+    inner join objects_in_force on messages.object_id = objects_in_force.object_id
+),
+
+-- What the monitors saw while it was down or unknown: of ordinary checks, their objects and not their lines.
+checks as (
+    select distinct
+        segment_sources.contract_id,
+        streaks.object_id,
+        streaks.monitor_id,
+        streaks.location,
+        streaks.status,
+        streaks.first_at,
+        streaks.last_at,
+        streaks.n
+    from segment_sources
+    inner join raw.check_streaks as streaks
+        on
+            segment_sources.source_id = streaks.monitor_id
+            and streaks.first_at < segment_sources.ended_at
+            and streaks.last_at >= segment_sources.started_at
+    inner join objects_in_force on streaks.object_id = objects_in_force.object_id
+    where streaks.status in ('down', 'unknown')
+),
+
+-- The version whose thresholds hold, and every other in force in the measured period (rule T3).
+terms as (
+    select
+        account_months.contract_id,
+        versions.object_id,
+        versions.terms_version = account_months.terms_version as has_thresholds,
+        versions.effective_from,
+        jsonb_build_object(
+            'terms_id', versions.terms_id,
+            'terms_version', versions.terms_version,
+            'effective_from', versions.effective_from,
+            'has_thresholds', versions.terms_version = account_months.terms_version,
+            'object_id', versions.object_id,
+            'time_zone', versions.time_zone,
+            'credit_tiers', versions.credit_tiers,
+            'document', versions.document
+        ) as content
+    from account_months
+    inner join raw.terms_versions as versions on account_months.terms_id = versions.terms_id
+    where
+        versions.terms_version = account_months.terms_version
+        or (
+            versions.effective_from < account_months.measured_until
+            and coalesce(versions.effective_until, 'infinity') > account_months.measured_from
+        )
+),
+
+decisions as (
+    select
+        account_months.contract_id,
+        decisions.decision_id,
+        jsonb_build_object(
+            'kind', decisions.kind,
+            'subject', decisions.subject,
+            'subject_digest', decisions.subject_digest,
+            'is_approved', decisions.is_approved,
+            'decided_by', decisions.decided_by,
+            'because', decisions.because,
+            'decided_at', decisions.decided_at
+        ) as content
+    from account_months
+    cross join build
+    inner join audit.decisions
+        on
+            (
+                decisions.kind = 'held_month'
+                and decisions.subject = account_months.contract_id || '|' || build.month
+            )
+            or (
+                decisions.kind = 'claim'
+                and decisions.subject in (
+                    select claims.claim_id || '|' || claims.contract_id || '|' || build.month
+                    from claims
+                    where claims.contract_id = account_months.contract_id
+                )
+            )
+),
+
+contract_objects as (
+    select contract_id, object_id from evidence_rows
+    union
+    select contract_id, object_id from checks
+    union
+    select contract_id, object_id from terms where object_id is not null
+),
+
+final as (
+    select
+        given.contract_id,
+        jsonb_build_object(
+            'document', 'slaledger account-month evidence 1',
+            'as_of', build.as_of,
+            'inputs_sha256', %(inputs_sha256)s::text,
+            -- Null where the account-month is no more.
+            'account_month', to_jsonb(account_months),
+            'segments', (
+                select coalesce(jsonb_agg(
+                    to_jsonb(segments) - 'contract_id' - 'service_month' order by segments.started_at
+                ), '[]')
+                from segments
+                where segments.contract_id = given.contract_id
+            ),
+            'credits', (
+                select coalesce(jsonb_agg(to_jsonb(credits) order by credits.basis collate "C"), '[]')
+                from credits
+                where credits.contract_id = given.contract_id
+            ),
+            'claims', (
+                select coalesce(jsonb_agg(to_jsonb(claims) order by claims.claim_id collate "C"), '[]')
+                from claims
+                where claims.contract_id = given.contract_id
+            ),
+            'breaches', (
+                select coalesce(jsonb_agg(to_jsonb(breaches) order by breaches.ticket_id collate "C"), '[]')
+                from breaches
+                where breaches.contract_id = given.contract_id
+            ),
+            'terms', (
+                select coalesce(jsonb_agg(terms.content order by terms.effective_from), '[]')
+                from terms
+                where terms.contract_id = given.contract_id
+            ),
+            'decisions', (
+                select coalesce(jsonb_agg(decisions.content order by decisions.decision_id), '[]')
+                from decisions
+                where decisions.contract_id = given.contract_id
+            ),
+            'rows', (
+                select coalesce(jsonb_agg(
+                    jsonb_build_object(
+                        'kind', rows.kind,
+                        'id', rows.id,
+                        'object_id', rows.object_id,
+                        'line_number', rows.line_number,
+                        'content', rows.content
+                    )
+                    order by
+                        rows.kind collate "C", rows.id collate "C", rows.object_id, rows.line_number
+                ), '[]')
+                from evidence_rows as rows
+                where rows.contract_id = given.contract_id
+            ),
+            'checks', (
+                select coalesce(jsonb_agg(
+                    to_jsonb(checks) - 'contract_id'
+                    order by
+                        checks.first_at,
+                        checks.monitor_id collate "C",
+                        checks.location collate "C",
+                        checks.object_id
+                ), '[]')
+                from checks
+                where checks.contract_id = given.contract_id
+            ),
+            'objects', (
+                select coalesce(jsonb_agg(
+                    jsonb_build_object(
+                        'object_id', source_objects.object_id,
+                        'feed', source_objects.feed,
+                        'bucket', source_objects.bucket,
+                        'key', source_objects.key,
+                        'version_id', source_objects.version_id,
+                        'sha256', source_objects.sha256,
+                        'exported_at', source_objects.exported_at
+                    )
+                    order by source_objects.key collate "C", source_objects.version_id collate "C"
+                ), '[]')
+                from contract_objects
+                inner join raw.source_objects
+                    on contract_objects.object_id = source_objects.object_id
+                where contract_objects.contract_id = given.contract_id
+            )
+        )::text as document
+    from unnest(%(contract_ids)s) as given (contract_id)
+    cross join build
+    left join account_months on given.contract_id = account_months.contract_id
+)
+
+select * from final

@@ -1,0 +1,205 @@
+"""Close a month: statements and lines of the current build, in one transaction (rules L1 to L6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row, dict_row
+
+from slaledger.ledger.canonical import number_text, statement_id, text_digest
+from slaledger.ledger.chain import LEDGER_LOCK, append
+from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
+from slaledger.ledger.preconditions import (
+    Build,
+    hold_candidate_still,
+    read_build,
+    require_month_over,
+    require_validated,
+)
+from slaledger.settings import Settings
+from slaledger.warehouse import connect
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """An account-month whose money waits, and why."""
+
+    contract_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PostResult:
+    """What a posting did, and what it left."""
+
+    service_month: date
+    statements_appended: int
+    lines_appended: int
+    amounts_appended: dict[str, Decimal]  # currency -> sum of the lines appended
+    held: tuple[Waiting, ...]
+    blocked: tuple[Waiting, ...]
+    overpaid: tuple[Waiting, ...]  # decreases, and what waits behind them: `sla pending` lists them
+    kept: tuple[Waiting, ...]  # decreases that a person rejected
+
+
+@cache
+def query(name: str) -> str:
+    """A query of this package, by its file's name."""
+    return (Path(__file__).parent / f"{name}.sql").read_text()
+
+
+def post_month(settings: Settings, *, run_id: str) -> PostResult:
+    """Append the statements and lines that the run's build makes due; all of them or nothing.
+
+    A repeat, or the same run twice at once, appends nothing more. Raises `NotCurrentBuild`, `NotClosing`,
+    `MonthNotOver`, `NotValidated`, `planning.AmountNotPostable` or `chain.IdempotencyPayloadMismatch`; each leaves
+    the books as they were.
+    """
+    with connect(settings.warehouse) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        # The lock comes first: what is read after it is what the writer before us left.
+        connection.execute(LEDGER_LOCK)
+        hold_candidate_still(connection)
+        build = read_build(connection, run_id)
+        require_month_over(connection, build)
+        require_validated(connection, build)
+        return _post(connection, build)
+
+
+def _post(connection: psycopg.Connection, build: Build) -> PostResult:
+    evidence = _Evidence(connection, build)
+    statements = _append_statements(connection, build, evidence)
+    with connection.cursor(row_factory=class_row(Balance)) as cursor:
+        balances = cursor.execute(query("balances")).fetchall()
+    due = plan(balances, _decrease_decisions(connection))
+    drafts = draft_lines(
+        due.due,
+        evidence=evidence.digests({balance.contract_id for balance, _ in due.due}),
+        run_id=build.run_id,
+        code_version=build.code_version,
+        tzdata_version=build.tzdata_version,
+    )
+    lines = append(connection, drafts, recorded_at=build.recorded_at)
+    amounts: dict[str, Decimal] = {}
+    for line in lines:
+        amounts[line.currency] = amounts.get(line.currency, Decimal(0)) + line.amount
+    return PostResult(
+        service_month=build.service_month,
+        statements_appended=statements,
+        lines_appended=len(lines),
+        amounts_appended=amounts,
+        held=_account_months_in(connection, build, "held"),
+        blocked=_account_months_in(connection, build, "blocked"),
+        overpaid=_overpaid(due),
+        kept=tuple(Waiting(balance.contract_id, balance.reason) for balance in due.refused),
+    )
+
+
+class _Evidence:
+    """The evidence of account-months, made and stored once a contract."""
+
+    def __init__(self, connection: psycopg.Connection, build: Build) -> None:
+        self.connection = connection
+        self.recorded_at = build.recorded_at
+        self.held: dict[str, str] = {}
+        self.inputs_sha256: str | None = None
+
+    def digests(self, contract_ids: Iterable[str]) -> Mapping[str, str]:
+        """Contract -> digest of the document that is now in `billing.evidence`."""
+        missing = sorted(set(contract_ids) - self.held.keys())
+        if missing:
+            if self.inputs_sha256 is None:
+                (inputs,) = self.connection.execute(query("inputs")).fetchone()
+                self.inputs_sha256 = self._store([inputs])[0]
+            rows = self.connection.execute(
+                query("evidence"), {"contract_ids": missing, "inputs_sha256": self.inputs_sha256}
+            ).fetchall()
+            stored = self._store([document for _, document in rows])
+            self.held.update(zip((contract_id for contract_id, _ in rows), stored, strict=True))
+        return self.held
+
+    def _store(self, documents: Sequence[str]) -> list[str]:
+        digests = [text_digest(document) for document in documents]
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                # The digest is the content: what is there under it is the same text.
+                "insert into billing.evidence (evidence_sha256, document, recorded_at) values (%s, %s, %s)"
+                " on conflict (evidence_sha256) do nothing",
+                [(key, text, self.recorded_at) for key, text in zip(digests, documents, strict=True)],
+            )
+        return digests
+
+
+def _append_statements(connection: psycopg.Connection, build: Build, evidence: _Evidence) -> int:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        due = cursor.execute(query("statements_due")).fetchall()
+    digests = evidence.digests(row["contract_id"] for row in due)
+    rows = [
+        {
+            "statement_id": statement_id(
+                row["contract_id"], service_month=build.service_month, revision=row["revision"]
+            ),
+            "service_month": build.service_month,
+            **row,
+            "as_of": build.as_of,
+            "evidence_sha256": digests[row["contract_id"]],
+            "recorded_at": build.recorded_at,
+            "run_id": build.run_id,
+            "code_version": build.code_version,
+            "tzdata_version": build.tzdata_version,
+        }
+        for row in due
+    ]
+    if rows:
+        insert = sql.SQL("insert into billing.sla_statements ({columns}) values ({values})").format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, rows[0])),
+            values=sql.SQL(", ").join(map(sql.Placeholder, rows[0])),
+        )
+        with connection.cursor() as cursor:
+            cursor.executemany(insert, rows)
+    return len(rows)
+
+
+def _decrease_decisions(connection: psycopg.Connection) -> dict[tuple[str, str], Decision]:
+    return {
+        (subject, subject_digest): Decision(is_approved, decided_by)
+        for subject, subject_digest, is_approved, decided_by in connection.execute(
+            "select subject, subject_digest, is_approved, decided_by from audit.decisions where kind = 'decrease'"
+        )
+    }
+
+
+def _account_months_in(connection: psycopg.Connection, build: Build, status: str) -> tuple[Waiting, ...]:
+    return tuple(
+        Waiting(contract_id, reason or status)
+        for contract_id, reason in connection.execute(
+            """
+            select contract_id, reason from marts.fct_account_months
+            where service_month = %s and status = %s order by contract_id collate "C"
+            """,
+            (build.service_month, status),
+        )
+    )
+
+
+def _overpaid(due: Plan) -> tuple[Waiting, ...]:
+    return tuple(
+        Waiting(
+            balance.contract_id, f"{number_text(-balance.difference)} {balance.currency} overpaid. {balance.reason}"
+        )
+        for balance in due.overpaid
+    ) + tuple(
+        Waiting(
+            balance.contract_id,
+            f"{number_text(balance.difference)} {balance.currency} wait until what was posted in another currency "
+            "is taken back",
+        )
+        for balance in due.waiting
+    )

@@ -1,0 +1,160 @@
+"""When a month may be closed (rule L5): the build, the calendar and the gates, asked of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import class_row
+
+from slaledger.ledger.candidate import CANDIDATE, candidate_sha256
+from slaledger.ledger.canonical import month_text
+
+
+class PostingRefused(Exception):
+    """The month cannot be closed now; the message says why and what to do. Nothing was written."""
+
+
+class NotCurrentBuild(PostingRefused):
+    """Another run's build is the current one."""
+
+
+class NotClosing(PostingRefused):
+    """The run was not asked to close the month."""
+
+
+class MonthNotOver(PostingRefused):
+    """The month had not ended in every contract's zone at the as-of time (rule L5)."""
+
+
+class NotValidated(PostingRefused):
+    """No successful validation of this very candidate."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """The run's build, and the instant at which it is posted."""
+
+    run_id: str
+    service_month: date
+    as_of: datetime
+    is_closing: bool
+    code_version: str
+    tzdata_version: str
+    recorded_at: datetime
+
+
+def hold_candidate_still(connection: psycopg.Connection) -> None:
+    """Let nobody write the marts until the transaction ends.
+
+    dbt writes them in transactions of its own: none may come between the digest and the lines.
+    """
+    connection.execute(
+        sql.SQL("lock table {} in share mode").format(
+            sql.SQL(", ").join(sql.Identifier("marts", mart) for mart in CANDIDATE)
+        )
+    )
+
+
+def read_build(connection: psycopg.Connection, run_id: str) -> Build:
+    """The run's build, which stays the current one until the transaction ends.
+
+    Raises `NotCurrentBuild` or `NotClosing`.
+    """
+    current = connection.execute("select run_id, service_month from audit.current_build for share").fetchone()
+    if current is None or current[0] != run_id:
+        other = (
+            "there is none" if current is None else f"the current one is {current[0]}'s, of {month_text(current[1])}"
+        )
+        raise NotCurrentBuild(f"The build of run {run_id} is not the current one ({other}): run the month again.")
+    with connection.cursor(row_factory=class_row(Build)) as cursor:
+        build = cursor.execute(
+            """
+            select run_id, service_month, as_of, is_closing, code_version, tzdata_version,
+                clock_timestamp() as recorded_at
+            from audit.builds where run_id = %s
+            """,
+            (run_id,),
+        ).fetchone()
+    if not build.is_closing:
+        raise NotClosing(
+            f"Run {run_id} builds {month_text(build.service_month)} without closing it: run it with --close."
+        )
+    return build
+
+
+def require_month_over(connection: psycopg.Connection, build: Build) -> None:
+    """The month has ended at the as-of time in every contract's zone (rule L5); in UTC where there is none.
+
+    Raises `MonthNotOver` naming contracts.
+    """
+    is_over = connection.execute(
+        "select (%s + interval '1 month') at time zone 'UTC' <= %s", (build.service_month, build.as_of)
+    ).fetchone()[0]
+    open_contracts = connection.execute(
+        """
+        select account_months.contract_id
+        from marts.fct_account_months as account_months
+        left join lateral (
+            select min(versions.time_zone) as time_zone
+            from raw.terms_versions as versions
+            where versions.terms_id = account_months.terms_id
+        ) as zones on true
+        where
+            account_months.service_month = %(service_month)s
+            and (
+                account_months.status = 'provisional'
+                or (%(service_month)s + interval '1 month') at time zone coalesce(zones.time_zone, 'UTC') > %(as_of)s
+            )
+        order by account_months.contract_id collate "C"
+        """,
+        {"service_month": build.service_month, "as_of": build.as_of},
+    ).fetchall()
+    rows = connection.execute(
+        "select exists (select from marts.fct_account_months where service_month = %s)", (build.service_month,)
+    ).fetchone()[0]
+    if open_contracts or not (rows or is_over):
+        who = _some([row[0] for row in open_contracts]) or "UTC"
+        raise MonthNotOver(
+            f"{month_text(build.service_month)} is not over as of {build.as_of.isoformat()} for {who}: "
+            "close it with an --as-of after its end."
+        )
+
+
+def require_validated(connection: psycopg.Connection, build: Build) -> None:
+    """The last validation of each gate in this run succeeded, and that of the marts is of this very candidate.
+
+    Raises `NotValidated`.
+    """
+    verdicts = {
+        gate: (is_success, candidate)
+        for gate, is_success, candidate in connection.execute(
+            """
+            select distinct on (gate) gate, is_success, candidate_sha256
+            from audit.validations
+            where run_id = %s and service_month = %s and as_of = %s
+            order by gate, evaluated_at desc, validation_id
+            """,
+            (build.run_id, build.service_month, build.as_of),
+        )
+    }
+    for gate in ("raw", "marts"):
+        if gate not in verdicts:
+            raise NotValidated(f"Run {build.run_id} has no validation of the {gate} gate: run the month again.")
+        if not verdicts[gate][0]:
+            raise NotValidated(
+                f"The {gate} gate of run {build.run_id} failed: `audit.validations` and the Data Docs name the "
+                "expectations; run the month again when they hold."
+            )
+    if verdicts["marts"][1] != candidate_sha256(connection):
+        raise NotValidated(
+            f"The marts of {month_text(build.service_month)} are not those that run {build.run_id} validated: "
+            "they were built again since. Run the month again."
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
