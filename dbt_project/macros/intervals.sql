@@ -13,3 +13,14 @@
         from unnest({{ multirange }}) as pieces (piece)
     )
 {%- endmacro %}
+
+{#- An instant as people read it: ISO 8601, UTC, without what is zero of its
+    fraction; the session's settings do not change it. -#}
+{% macro instant_text(instant) -%}
+    regexp_replace(
+        to_char(
+            {{ instant }} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'
+        ),
+        '(\.0+|(\.\d*[1-9])0*)$', '\2'
+    ) || 'Z'
+{%- endmacro %}

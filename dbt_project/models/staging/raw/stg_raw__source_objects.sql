@@ -8,7 +8,7 @@ final as (
     select
         source_objects.object_id,
         source_objects.bucket,
-        source_objects.key as object_key,
+        source_objects.key,
         source_objects.version_id,
         source_objects.etag,
         source_objects.sha256,

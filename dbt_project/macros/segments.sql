@@ -1,0 +1,44 @@
+{#- Segments of one `key_columns` that touch and are alike (kind, is_covered,
+    services, categories) made one, with the sources of all. The segments of a
+    key must not overlap. -#}
+{% macro merge_segments(segments, key_columns) -%}
+    {%- set keys -%}
+        {%- for column in key_columns %}{{ column }}{{ ", " if not loop.last }}{% endfor -%}
+    {%- endset -%}
+    select
+        {{ keys }},
+        min(started_at) as started_at,
+        max(ended_at) as ended_at,
+        kind,
+        is_covered,
+        services,
+        categories,
+        array_agg(
+            distinct source_id collate "C" order by source_id collate "C"
+        ) as source_ids
+    from (
+        select
+            *,
+            sum(starts_new) over (
+                partition by {{ keys }} order by started_at
+            ) as segment_number
+        from (
+            select
+                *,
+                case
+                    when
+                        started_at = lag(ended_at) over in_order
+                        and (kind, is_covered, services, categories)
+                        = lag((kind, is_covered, services, categories))
+                            over in_order
+                        then 0
+                    else 1
+                end as starts_new
+            from {{ segments }}
+            window in_order as (partition by {{ keys }} order by started_at)
+        ) as compared
+    ) as numbered
+    cross join lateral unnest(source_ids) as sources (source_id)
+    group by
+        {{ keys }}, segment_number, kind, is_covered, services, categories
+{%- endmacro %}

@@ -1,0 +1,123 @@
+-- Grain: one incident of the status page (maintenances are none), as its latest
+-- export has it: when it was over, and whether it was withdrawn (S2, S3, S5).
+with
+
+incidents as (
+    select * from {{ ref('stg_status_page__incidents') }}
+),
+
+updates as (
+    select * from {{ ref('stg_status_page__updates') }}
+),
+
+documents as (
+    select * from {{ ref('stg_status_page__documents') }}
+),
+
+update_figures as (
+    select
+        updates.incident_id,
+        max(updates.updated_at) as last_updated_at,
+        min(updates.updated_at) filter (where updates.status = 'resolved')
+            as resolved_update_at
+    from updates
+    group by updates.incident_id
+),
+
+-- A document that lists an unresolved incident says that it was open then.
+listings as (
+    select
+        listed.incident_id,
+        documents.page_id,
+        max(documents.page_updated_at) as last_listed_at
+    from documents
+    cross join lateral unnest(documents.incident_ids) as listed (incident_id)
+    group by listed.incident_id, documents.page_id
+),
+
+stated as (
+    select
+        incidents.*,
+        coalesce(incidents.resolved_at, update_figures.resolved_update_at)
+            as stated_resolved_at,
+        greatest(
+            incidents.created_at,
+            update_figures.last_updated_at,
+            listings.last_listed_at
+        ) as last_open_at
+    from incidents
+    left join update_figures
+        on incidents.incident_id = update_figures.incident_id
+    left join listings
+        on
+            incidents.incident_id = listings.incident_id
+            and incidents.page_id = listings.page_id
+    where not incidents.is_maintenance
+),
+
+inferred as (
+    select
+        stated.incident_id,
+        min(documents.page_updated_at) as resolved_at
+    from stated
+    inner join documents
+        on
+            stated.page_id = documents.page_id
+            and documents.kind = 'summary'
+            and stated.last_open_at < documents.page_updated_at
+    where
+        stated.stated_resolved_at is null
+        and stated.incident_id <> all(documents.incident_ids)
+    group by stated.incident_id
+),
+
+withdrawn as (
+    select distinct stated.incident_id
+    from stated
+    inner join documents
+        on
+            stated.page_id = documents.page_id
+            and documents.kind = 'incidents'
+            and documents.is_complete
+            and (stated.exported_at, stated.object_key collate "C")
+            < (documents.exported_at, documents.object_key collate "C")
+    where stated.incident_id <> all(documents.incident_ids)
+),
+
+resolved as (
+    select
+        stated.incident_id,
+        stated.impact,
+        stated.created_at,
+        coalesce(stated.started_at, stated.created_at) as stated_started_at,
+        coalesce(stated.stated_resolved_at, inferred.resolved_at)
+            as resolved_at,
+        inferred.incident_id is not null as is_resolution_inferred,
+        withdrawn.incident_id is not null as is_withdrawn,
+        stated.component_ids,
+        stated.object_id,
+        stated.line_number
+    from stated
+    left join inferred on stated.incident_id = inferred.incident_id
+    left join withdrawn on stated.incident_id = withdrawn.incident_id
+),
+
+final as (
+    select
+        resolved.incident_id,
+        resolved.impact,
+        case
+            when resolved.stated_started_at > resolved.resolved_at
+                then resolved.created_at
+            else resolved.stated_started_at
+        end as started_at,
+        resolved.resolved_at,
+        resolved.is_resolution_inferred,
+        resolved.is_withdrawn,
+        resolved.component_ids,
+        resolved.object_id,
+        resolved.line_number
+    from resolved
+)
+
+select * from final

@@ -1,0 +1,71 @@
+-- Grain: one stretch of a scope's time that is not up, of one kind, services
+-- and exclusion categories; stretches of a scope never overlap.
+with
+
+scope_states as (
+    select * from {{ ref('int_scope_states') }}
+),
+
+attributes as (
+    select
+        scope_states.scope_id,
+        scope_states.started_at,
+        scope_states.ended_at,
+        scope_states.kind,
+        scope_states.is_covered,
+        array_agg(
+            distinct scope_states.service collate "C"
+            order by scope_states.service collate "C"
+        ) as services,
+        array_agg(
+            distinct categories.category collate "C"
+            order by categories.category collate "C"
+        ) filter (where categories.category is not null) as categories,
+        array_agg(
+            distinct sources.source_id collate "C"
+            order by sources.source_id collate "C"
+        ) as source_ids
+    from scope_states
+    left join lateral
+        unnest(scope_states.categories) as categories (category) on true
+    cross join lateral
+        unnest(scope_states.source_ids) as sources (source_id)
+    group by
+        scope_states.scope_id,
+        scope_states.started_at,
+        scope_states.ended_at,
+        scope_states.kind,
+        scope_states.is_covered
+),
+
+segments as (
+    select
+        attributes.scope_id,
+        attributes.started_at,
+        attributes.ended_at,
+        attributes.kind,
+        attributes.is_covered,
+        attributes.services,
+        coalesce(attributes.categories, '{}') as categories,
+        attributes.source_ids
+    from attributes
+),
+
+merged as (
+    {{ merge_segments('segments', ['scope_id']) }}
+),
+
+final as (
+    select
+        merged.scope_id,
+        merged.started_at,
+        merged.ended_at,
+        merged.kind,
+        merged.is_covered,
+        merged.services,
+        merged.categories,
+        merged.source_ids
+    from merged
+)
+
+select * from final

@@ -1,0 +1,222 @@
+-- Grain: one thing that the contracts of the build's month report: code, the
+-- contract, where it was read, and the detail (rules M5, T1, T2, T3).
+with
+
+contract_months as (
+    select * from {{ ref('int_contract_months') }}
+),
+
+contracts as (
+    select * from {{ ref('stg_accounts__contracts') }}
+),
+
+accounts as (
+    select * from {{ ref('stg_accounts__accounts') }}
+),
+
+contract_scopes as (
+    select * from {{ ref('int_contract_scopes') }}
+),
+
+scope_versions as (
+    select * from {{ ref('int_scope_versions') }}
+),
+
+terms_versions as (
+    select * from {{ ref('stg_terms__versions') }}
+),
+
+catalog_pairs as (
+    select
+        monitors.service,
+        monitors.region,
+        true as is_monitored,
+        false as is_on_page
+    from {{ ref('stg_catalog__monitors') }} as monitors
+    union
+    select
+        components.service,
+        components.region,
+        false as is_monitored,
+        true as is_on_page
+    from {{ ref('stg_catalog__components') }} as components
+),
+
+unobserved_services as (
+    select distinct
+        'core_service_unobserved' as code,
+        contract_months.contract_id as subject,
+        contracts.object_id,
+        format(
+            'core service %s has no %s in region %s or global, and so is never'
+            ' down for it',
+            core.service,
+            case scope_versions.evidence
+                when 'monitoring' then 'monitor'
+                when 'status_page' then 'component'
+                when 'both' then 'monitor together with a component'
+                else 'monitor or component'
+            end,
+            contract_months.region
+        ) as detail
+    from contract_months
+    inner join contracts
+        on contract_months.contract_id = contracts.contract_id
+    inner join contract_scopes
+        on contract_months.contract_id = contract_scopes.contract_id
+    inner join scope_versions
+        on contract_scopes.scope_id = scope_versions.scope_id
+    cross join lateral unnest(scope_versions.services) as core (service)
+    left join lateral (
+        select
+            coalesce(bool_or(catalog_pairs.is_monitored), false)
+                as is_monitored,
+            coalesce(bool_or(catalog_pairs.is_on_page), false) as is_on_page
+        from catalog_pairs
+        where
+            core.service = catalog_pairs.service
+            and catalog_pairs.region in (contract_months.region, 'global')
+    ) as observed on true
+    where
+        not case scope_versions.evidence
+            when 'monitoring' then observed.is_monitored
+            when 'status_page' then observed.is_on_page
+            when 'both' then observed.is_monitored and observed.is_on_page
+            else observed.is_monitored or observed.is_on_page
+        end
+),
+
+unknown_regions as (
+    select
+        'contract_region_unknown' as code,
+        contract_months.contract_id as subject,
+        contracts.object_id,
+        format('the catalog has no region %s', contract_months.region)
+            as detail
+    from contract_months
+    inner join contracts
+        on contract_months.contract_id = contracts.contract_id
+    where
+        contract_months.region not in (
+            select catalog_pairs.region from catalog_pairs
+        )
+),
+
+unknown_services as (
+    select
+        'contract_service_unknown' as code,
+        contract_months.contract_id as subject,
+        contracts.object_id,
+        format('the catalog has no service %s', subscribed.service) as detail
+    from contract_months
+    inner join contracts
+        on contract_months.contract_id = contracts.contract_id
+    cross join lateral
+        unnest(contract_months.services) as subscribed (service)
+    where
+        subscribed.service not in (
+            select catalog_pairs.service from catalog_pairs
+        )
+),
+
+unknown_accounts as (
+    select
+        'contract_account_unknown' as code,
+        contract_months.contract_id as subject,
+        contracts.object_id,
+        format('no export has account %s', contract_months.account_id)
+            as detail
+    from contract_months
+    inner join contracts
+        on contract_months.contract_id = contracts.contract_id
+    left join accounts on contract_months.account_id = accounts.account_id
+    where accounts.account_id is null
+),
+
+blocked_terms as (
+    select
+        contract_months.blocked_reason as code,
+        contract_months.contract_id as subject,
+        contracts.object_id,
+        format(
+            'terms %s: the account-month is blocked', contract_months.terms_id
+        ) as detail
+    from contract_months
+    inner join contracts
+        on contract_months.contract_id = contracts.contract_id
+    where contract_months.terms_version is null
+),
+
+changed_terms as (
+    select
+        'terms_changed_in_month' as code,
+        contract_months.contract_id as subject,
+        contracts.object_id,
+        format(
+            'terms %s: tiers by version %s, downtime and exclusions by %s',
+            contract_months.terms_id,
+            contract_months.terms_version,
+            string_agg(
+                format(
+                    '%s from %s',
+                    terms_versions.terms_version,
+                    {{ instant_text('terms_versions.effective_from') }}
+                ),
+                ', ' order by terms_versions.effective_from
+            )
+        ) as detail
+    from contract_months
+    inner join contracts
+        on contract_months.contract_id = contracts.contract_id
+    inner join terms_versions
+        on
+            contract_months.terms_id = terms_versions.terms_id
+            and contract_months.measured && tstzrange(
+                terms_versions.effective_from, terms_versions.effective_until
+            )
+    where contract_months.terms_version is not null
+    group by
+        contract_months.contract_id,
+        contracts.object_id,
+        contract_months.terms_id,
+        contract_months.terms_version
+    having count(*) > 1
+),
+
+late_terms as (
+    select distinct
+        'terms_landed_late' as code,
+        terms_versions.terms_id || ' ' || terms_versions.terms_version
+            as subject,
+        terms_versions.object_id,
+        format(
+            'landed after its effective_from %s, and holds from there',
+            {{ instant_text('terms_versions.effective_from') }}
+        ) as detail
+    from contract_months
+    inner join terms_versions
+        on
+            contract_months.terms_id = terms_versions.terms_id
+            and contract_months.month_starts_at
+            < coalesce(terms_versions.effective_until, 'infinity')
+            and terms_versions.effective_from < contract_months.month_ends_at
+    where terms_versions.is_landed_late
+),
+
+final as (
+    select * from unobserved_services
+    union all
+    select * from unknown_regions
+    union all
+    select * from unknown_services
+    union all
+    select * from unknown_accounts
+    union all
+    select * from blocked_terms
+    union all
+    select * from changed_terms
+    union all
+    select * from late_terms
+)
+
+select * from final
