@@ -54,7 +54,7 @@ def root_prefix() -> list[str]:
 def _environment(home: Path) -> dict[str, str]:
     """The caller's environment, less what would steer PostgreSQL elsewhere."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return {**kept, "TZ": "UTC", "LC_ALL": "C", processes.MARKER: str(home)}
+    return {**kept, "TZ": "UTC", "LC_ALL": "C", **processes.marker(home, "postgres")}
 
 
 class Postgres:
@@ -98,7 +98,7 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialize(prefix)
         # After a `kill -9` the server's children may live for a moment, and would block the new one.
-        processes.kill({orphan for orphan in processes.of_home(self.home) if self._is_ours(orphan)})
+        processes.kill(processes.of_home(self.home, "postgres"))
         candidates = free_ports(self.home)
         preferred = self.port
         for _ in range(3):
@@ -126,12 +126,6 @@ class Postgres:
             if not known:
                 connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
         return self.warehouse(name)
-
-    def _is_ours(self, process: Process) -> bool:
-        try:
-            return Path(f"/proc/{process.pid}/exe").readlink().name == "postgres"
-        except OSError:
-            return False
 
     def _initialize(self, prefix: list[str]) -> None:
         """`initdb` beside its place, then a rename: one that was interrupted leaves nothing half-made."""
@@ -190,13 +184,14 @@ class Postgres:
         )
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.is_running:
-            if self._answers():
+            if self.answers():
                 return True
             time.sleep(processes.POLL_SECONDS)
         self.stop()
         return False
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether it lets us in. Raises `StackError` when it lives and rejects this home's password."""
         import psycopg
 
         try:

@@ -112,24 +112,34 @@ def family(process: Process) -> set[Process]:
     return {Process(pid, running[pid].start_time) for pid in members if pid in running}
 
 
-def of_home(home: Path) -> set[Process]:
-    """All processes that were started for this home, whoever their parent is now."""
-    wanted = f"{MARKER}={home}".encode()
-    data = home / "postgres"
+def of_home(home: Path, part: str | None = None) -> set[Process]:
+    """All processes that were started for this home, or for one part of it, whoever their parent is now."""
+    begin = f"{MARKER}={home}:".encode()
     found = set()
     for pid, stat in _running().items():
         try:
-            is_ours = wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+            marks = [
+                entry.removeprefix(begin).decode()
+                for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+                if entry.startswith(begin)
+            ]
             # PostgreSQL writes its titles over its environment, but lives in its data directory.
-            is_ours = is_ours or (
-                Path(f"/proc/{pid}/cwd").readlink() == data
+            if (
+                Path(f"/proc/{pid}/cwd").readlink() == home / "postgres"
                 and Path(f"/proc/{pid}/exe").readlink().name == "postgres"
-            )
+            ):
+                marks.append("postgres")
         except OSError:
             continue
-        if is_ours:
+        if part in marks or (marks and part is None):
             found.add(Process(pid, stat.start_time))
     return found
+
+
+def marker(home: Path, part: str) -> dict[str, str]:
+    """What to put into the environment of a part, so that `of_home` finds it and all that it starts."""
+    # The titles that Airflow gives its processes must not be written over their environment.
+    return {MARKER: f"{home}:{part}", "SPT_NOENV": "1"}
 
 
 def send(processes: set[Process], sent: signal.Signals) -> None:

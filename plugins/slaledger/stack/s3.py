@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -81,6 +82,7 @@ class S3:
         if self.is_running:
             return
         self.data.mkdir(parents=True, exist_ok=True)
+        processes.kill(processes.of_home(self.home, "s3"))
         candidates = free_ports(self.home)
         preferred = self.port
         for _ in range(3):
@@ -128,15 +130,14 @@ class S3:
                 "AWS_ACCESS_KEY_ID": secret(self.home, "s3_access_key"),
                 "AWS_SECRET_ACCESS_KEY": secret(self.home, "s3_secret_key"),
                 "DO_NOT_TRACK": "1",
-                processes.MARKER: str(self.home),
+                **processes.marker(self.home, "s3"),
             },
             log=self.log,
             directory=self.data,
         )
-        client = self._client()
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self.is_running:
-            if self._answers(client):
+            if self.answers():
                 return True
             time.sleep(processes.POLL_SECONDS)
         self.stop()
@@ -154,27 +155,30 @@ class S3:
                     socket.unlink(missing_ok=True)
         self.ports_file.unlink()
 
-    def _client(self) -> Any:
-        import boto3
-        from botocore.config import Config
-
-        exports = self.exports
-        return boto3.client(
-            "s3",
-            endpoint_url=exports.endpoint_url,
-            region_name=exports.region,
-            aws_access_key_id=exports.access_key,
-            aws_secret_access_key=exports.secret_key,
-            config=Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0}),
-        )
-
-    def _answers(self, client: Any) -> bool:
+    def answers(self) -> bool:
         """Whether the bucket is there (some time after the first answer); then switches its versions on."""
         from botocore.exceptions import BotoCoreError, ClientError
 
+        client = _client(self.exports)
         try:
             client.head_bucket(Bucket=self.bucket)
             client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
             return client.get_bucket_versioning(Bucket=self.bucket).get("Status") == "Enabled"
         except (BotoCoreError, ClientError):
             return False
+
+
+@functools.lru_cache(maxsize=4)
+def _client(exports: Exports) -> Any:
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=exports.endpoint_url,
+        region_name=exports.region,
+        aws_access_key_id=exports.access_key,
+        aws_secret_access_key=exports.secret_key,
+        # Without the caller's proxies: they would not know this machine's own address.
+        config=Config(connect_timeout=2, read_timeout=10, retries={"max_attempts": 0}, proxies={}),
+    )
