@@ -26,7 +26,8 @@ final as (
         account_month_figures.commitment_percent,
         account_month_figures.is_met as met,
         account_month_figures.status,
-        account_month_figures.reason
+        account_month_figures.reason,
+        account_month_figures.held_digest
     from account_month_figures
 )
 
