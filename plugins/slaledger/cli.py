@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,11 +45,12 @@ def main() -> None:
 @app.command()
 def up() -> None:
     """Start the embedded stack: PostgreSQL, an S3 endpoint, Airflow with its page."""
-    from slaledger import settings, stack
+    from slaledger import reports, settings, stack
 
     with out.status("Starting…") as status:
-        state = stack.up(settings.home(), on_progress=lambda text: status.update(escape(text)))
-    _show(state)
+        state = stack.up(settings.home(), lambda text: status.update(f"Starting: {escape(text)}"))
+    out.print(reports.stack_table(state.home, stack.status(state.home)))
+    out.print(reports.logins(state))
 
 
 @app.command()
@@ -63,18 +65,12 @@ def down() -> None:
 @app.command()
 def status() -> None:
     """Show the embedded stack. Exit 0 where all of it answers, else 1."""
-    from slaledger import settings, stack
+    from slaledger import reports, settings, stack
 
-    state = stack.status(settings.home())
-    _show(state)
-    if not state.is_up:
+    parts = stack.status(settings.home())
+    out.print(reports.stack_table(settings.home(), parts))
+    if not all(part.is_answering for part in parts):
         raise typer.Exit(1)
-
-
-def _show(state) -> None:
-    from slaledger.reports import stack_table
-
-    out.print(stack_table(state))
 
 
 @app.command()
@@ -100,7 +96,7 @@ def run(
     """Have Airflow's scheduler account a service month on all that is in the bucket."""
     from slaledger import months, reports, settings
     from slaledger import run as runs
-    from slaledger.stack import airflow_api
+    from slaledger.stack.airflow_api import AirflowApi
 
     with _bad_arguments():
         service_month = months.parse_month(month)
@@ -110,7 +106,7 @@ def run(
     with reports.run_progress(err) as show:
         result = runs.run_month(
             loaded,
-            airflow_api(loaded),
+            AirflowApi(**dataclasses.asdict(settings.load_airflow())),
             month=service_month,
             as_of=instant,
             is_closing=close,

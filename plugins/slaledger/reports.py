@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
@@ -14,6 +15,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from slaledger.run import MonthFigure, Progress, RunResult
+    from slaledger.stack import PartStatus, StackState
 
 # A table of more rows than a person reads; the marts have them all.
 MOST_ROWS = 200
@@ -130,15 +132,24 @@ def pending_table(decisions: list[Any]) -> RenderableType:
     return table
 
 
-def stack_table(state: Any) -> Table:
-    """The parts of the stack, where they listen, and who may log in."""
-    table = Table(title=f"Stack in {state.home}", title_justify="left")
-    for name in ("part", "state", "where"):
-        table.add_column(name, overflow="fold")
-    for part in state.parts:
-        table.add_row(part.name, "up" if part.is_up else "[red]down[/red]", escape(part.where))
+def stack_table(home: Path, parts: list[PartStatus]) -> Table:
+    """The parts of the stack, whether they answer, and where."""
+    table = Table(title=f"Stack in {home}", title_justify="left")
+    for name in ("part", "state", "process", "address"):
+        table.add_column(name)
+    for part in parts:
+        state = "up" if part.is_answering else "[red]does not answer[/red]" if part.is_running else "[red]down[/red]"
+        table.add_row(part.name, state, str(part.pid or ""), part.address if part.is_running else "")
+    return table
+
+
+def logins(state: StackState) -> RenderableType:
+    """Where Airflow's page is, and who may log in."""
+    table = Table(title=f"Airflow: {state.airflow_url}", title_justify="left")
+    for name in ("user", "password"):
+        table.add_column(name)
     for user, password in state.users.items():
-        table.add_row(f"login {user}", "", escape(password))
+        table.add_row(user, escape(password))
     return table
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from slaledger import months
 from slaledger.settings import Settings
-from slaledger.stack.api import AirflowApi
+from slaledger.stack.airflow_api import AirflowApi
 from slaledger.steps import FAILURE_KEY
 from slaledger.warehouse import connect
 
@@ -122,7 +122,7 @@ def run_month(
         ),
     ]
     for dag_id, conf, partition_key in requests:
-        api.trigger(dag_id, run_id=run_id, conf=conf, partition_key=partition_key)
+        api.trigger(dag_id, run_id=run_id, params=conf, partition_key=partition_key)
         state = _wait(settings, api, dag_id, run_id, on_progress)
         if state != "success":
             _raise_failure(settings, api, dag_id, run_id)
@@ -133,7 +133,7 @@ def _wait(
     settings: Settings, api: AirflowApi, dag_id: str, run_id: str, on_progress: Callable[[Progress], None]
 ) -> str:
     while True:
-        state = api.dag_run(dag_id, run_id)["state"]
+        state = api.run(dag_id, run_id)["state"]
         tasks = api.task_instances(dag_id, run_id)
         landed = _landed(settings, run_id)
         on_progress(
@@ -166,13 +166,13 @@ def _landed(settings: Settings, run_id: str) -> tuple[int, int]:
 def _raise_failure(settings: Settings, api: AirflowApi, dag_id: str, run_id: str) -> None:
     failed = [task for task in api.task_instances(dag_id, run_id) if task["state"] == "failed"]
     for task in failed:
-        failure = api.xcom(dag_id, run_id, task["task_id"], FAILURE_KEY, map_index=task["map_index"])
+        failure = api.xcom(dag_id, run_id, task["task_id"], key=FAILURE_KEY, map_index=task["map_index"])
         if failure is None:
             continue
         if failure["kind"] == "GateFailed":
             names = _failed_critical(settings, run_id)
             raise (MonthNotOver if names == [MONTH_IS_OVER] else RunStopped)(failure["message"])
-        if failure["kind"] == "DataTestsFailed":
+        if failure["is_validation"]:
             raise RunStopped(failure["message"])
         raise RunFailed(f"{dag_id}.{task['task_id']} failed: {failure['kind']}: {failure['message']}")
     names = ", ".join(task["task_id"] for task in failed) or "no task"

@@ -76,6 +76,15 @@ class Exports:
 
 
 @dataclass(frozen=True)
+class AirflowAccess:
+    """Where Airflow's API is, and whom `sla run` logs in as."""
+
+    url: str
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All that the environment decides."""
 
@@ -134,6 +143,24 @@ def load() -> Settings:
         ),
         quarantine_limit_percent=limit_percent,
     )
+
+
+def load_airflow() -> AirflowAccess:
+    """The Airflow that `sla run` asks: `SLA_AIRFLOW_URL`, `_USER`, `_PASSWORD`, else the embedded stack's.
+
+    Raises `SettingsError` where neither is there.
+    """
+    if url := os.environ.get("SLA_AIRFLOW_URL"):
+        return AirflowAccess(
+            url, os.environ.get("SLA_AIRFLOW_USER", "admin"), os.environ.get("SLA_AIRFLOW_PASSWORD", "")
+        )
+    try:
+        airflow = json.loads(stack_state_path().read_text())["airflow"]
+        return AirflowAccess(airflow["url"], "admin", airflow["users"]["admin"])
+    except (OSError, KeyError, ValueError):
+        raise SettingsError(
+            f"No stack is up in {home()} and SLA_AIRFLOW_URL is not set: run `sla up`, or say where Airflow is."
+        ) from None
 
 
 def _connection(name: str) -> dict:

@@ -15,7 +15,8 @@ FAILURE_KEY = "failure"
 def reported(function: Callable[..., Result]) -> Callable[..., Result]:
     """Leave the failure's kind and message where `sla run` finds them, and do not retry what cannot get better.
 
-    An exception class says so with `is_final = True`; others (a service that does not answer) are retried.
+    An exception says so with `is_final` or `is_validation` (data, not services, stopped it); others (a service
+    that does not answer) are retried.
     """
 
     @functools.wraps(function)
@@ -28,9 +29,10 @@ def reported(function: Callable[..., Result]) -> Callable[..., Result]:
         except AirflowSkipException:
             raise
         except Exception as error:
-            failure = {"kind": type(error).__name__, "message": str(error)}
+            is_validation = bool(getattr(error, "is_validation", False))
+            failure = {"kind": type(error).__name__, "message": str(error), "is_validation": is_validation}
             get_current_context()["ti"].xcom_push(key=FAILURE_KEY, value=failure)
-            if getattr(error, "is_final", False):
+            if is_validation or getattr(error, "is_final", False):
                 raise AirflowFailException(f"{failure['kind']}: {failure['message']}") from error
             raise
 

@@ -54,7 +54,7 @@ def put(settings: Settings, directory: Path, *, on_upload: Callable[[Upload], No
     uploads = plan(directory)
 
     def one(upload: Upload) -> None:
-        objects.put_object(settings.exports, upload.key, upload.path, metadata=upload.metadata)
+        objects.put(settings.exports, upload.key, upload.path, metadata=upload.metadata)
         on_upload(upload)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
