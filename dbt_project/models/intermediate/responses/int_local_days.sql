@@ -1,0 +1,187 @@
+-- Grain: one time zone of the terms and local day within reach of the build.
+-- A day starts at the first instant at which its clocks show 00:00 or later,
+-- and ends where the next one starts; `utc_offset` holds until `changed_at`,
+-- `later_utc_offset` from there, where clocks change within the day.
+-- Zones have changed their clocks on whole minutes only since 1972.
+with
+
+versions as (
+    select * from {{ ref('stg_terms__versions') }}
+),
+
+holidays as (
+    select * from {{ ref('stg_terms__calendar_holidays') }}
+),
+
+build as (
+    select * from {{ ref('stg_audit__current_build') }}
+),
+
+zones as (
+    select versions.time_zone from versions
+    union distinct
+    select versions.calendar_time_zone from versions
+),
+
+targets as (
+    select
+        coalesce(max((target.value ->> 'business_days')::integer), 0)
+            as longest_days
+    from versions
+    cross join
+        lateral jsonb_each(versions.response_targets) as target (key, value)
+),
+
+claim_terms as (
+    select coalesce(max(versions.claims_within_days), 0) as longest_days
+    from versions
+),
+
+holiday_counts as (
+    select count(*)::integer as holidays
+    from holidays
+    inner join build
+        on holidays.holiday_date >= build.service_month - 3
+    group by holidays.calendar_id
+),
+
+reach as (
+    select
+        build.service_month - 3 as first_day,
+        (greatest(
+            build.service_month + interval '1 month',
+            build.as_of at time zone 'UTC'
+        ))::date
+        + 14
+        + 2 * targets.longest_days
+        + 2 * coalesce(
+            (select max(holiday_counts.holidays) from holiday_counts), 0
+        )
+        + claim_terms.longest_days as last_day
+    from build
+    cross join targets
+    cross join claim_terms
+),
+
+midnights as (
+    select
+        zones.time_zone,
+        days.midnight,
+        (days.midnight at time zone 'UTC') at time zone zones.time_zone
+        - days.midnight as utc_offset
+    from zones
+    cross join reach
+    cross join lateral generate_series(
+        (reach.first_day - 2)::timestamp,
+        (reach.last_day + 2)::timestamp,
+        interval '1 day'
+    ) as days (midnight)
+),
+
+steps as (
+    select
+        midnights.*,
+        lead(midnights.utc_offset) over zone_days as next_utc_offset
+    from midnights
+    window zone_days as (
+        partition by midnights.time_zone order by midnights.midnight
+    )
+),
+
+changes as (
+    select
+        steps.time_zone,
+        steps.utc_offset,
+        steps.next_utc_offset,
+        min(minutes.minute_at) as changed_at
+    from steps
+    cross join lateral generate_series(
+        steps.midnight at time zone 'UTC',
+        (steps.midnight + interval '1 day') at time zone 'UTC',
+        interval '1 minute'
+    ) as minutes (minute_at)
+    where
+        steps.utc_offset <> steps.next_utc_offset
+        and (minutes.minute_at at time zone steps.time_zone)
+        - (minutes.minute_at at time zone 'UTC') = steps.next_utc_offset
+    group by
+        steps.time_zone,
+        steps.midnight,
+        steps.utc_offset,
+        steps.next_utc_offset
+),
+
+starts as (
+    select
+        steps.time_zone,
+        '-infinity'::timestamptz as started_at,
+        steps.utc_offset
+    from steps
+    cross join reach
+    where steps.midnight = reach.first_day - 2
+    union all
+    select
+        changes.time_zone,
+        changes.changed_at as started_at,
+        changes.next_utc_offset as utc_offset
+    from changes
+),
+
+spans as (
+    select
+        starts.*,
+        lead(starts.started_at, 1, 'infinity') over (
+            partition by starts.time_zone order by starts.started_at
+        ) as ended_at
+    from starts
+),
+
+day_starts as (
+    select
+        steps.time_zone,
+        steps.midnight::date as local_day,
+        min(greatest(
+            spans.started_at,
+            (steps.midnight - spans.utc_offset) at time zone 'UTC'
+        )) as started_at
+    from steps
+    inner join spans
+        on
+            steps.time_zone = spans.time_zone
+            and steps.midnight
+            < (spans.ended_at at time zone 'UTC') + spans.utc_offset
+    group by steps.time_zone, steps.midnight
+),
+
+days as (
+    select
+        day_starts.*,
+        lead(day_starts.started_at) over (
+            partition by day_starts.time_zone order by day_starts.local_day
+        ) as ended_at
+    from day_starts
+),
+
+final as (
+    select
+        days.time_zone,
+        days.local_day,
+        days.started_at,
+        days.ended_at,
+        (days.started_at at time zone days.time_zone)
+        - (days.started_at at time zone 'UTC') as utc_offset,
+        changes.changed_at,
+        changes.next_utc_offset as later_utc_offset
+    from days
+    cross join reach
+    left join changes
+        on
+            days.time_zone = changes.time_zone
+            and days.started_at < changes.changed_at
+            and days.ended_at > changes.changed_at
+    where
+        days.local_day >= reach.first_day
+        and days.local_day <= reach.last_day
+)
+
+select * from final

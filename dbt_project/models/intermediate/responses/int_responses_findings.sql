@@ -1,0 +1,136 @@
+-- Grain: one thing about a ticket that the rules report (R1, R5).
+with
+
+events as (
+    select * from {{ ref('int_ticket_events') }}
+),
+
+tickets as (
+    select * from {{ ref('int_tickets') }}
+),
+
+survivors as (
+    select * from {{ ref('int_ticket_survivors') }}
+),
+
+response_times as (
+    select * from {{ ref('int_response_times') }}
+),
+
+accounts as (
+    select * from {{ ref('stg_accounts__accounts') }}
+),
+
+build as (
+    select * from {{ ref('stg_audit__current_build') }}
+),
+
+of_month as (
+    select
+        tickets.*,
+        response_times.reason
+    from tickets
+    inner join response_times
+        on tickets.ticket_id = response_times.ticket_id
+),
+
+creations as (
+    select
+        events.ticket_id,
+        min(events.occurred_at) as first_happened_at,
+        bool_or(events.event_type = 'created') as is_creation_known,
+        (array_agg(
+            events.object_id
+            order by events.occurred_at, events.event_id collate "C"
+        ))[1] as object_id
+    from events
+    group by events.ticket_id
+),
+
+final as (
+    select
+        'reply_before_creation' as code,
+        events.ticket_id as subject,
+        events.object_id,
+        'Event ' || events.event_id
+        || ': a public reply dated before the ticket''s creation is ignored.'
+            as detail
+    from events
+    inner join of_month
+        on
+            events.ticket_id = of_month.ticket_id
+            and events.occurred_at < of_month.own_created_at
+    where
+        events.event_type = 'public_reply'
+        and events.actor in ('agent', 'ai')
+    union all
+    select
+        'ticket_without_creation' as code,
+        creations.ticket_id as subject,
+        creations.object_id,
+        'No event says when it was created: it is not in the response times.'
+            as detail
+    from creations
+    inner join build
+        on
+            {{ is_near_month(
+                'creations.first_happened_at', 'build.service_month'
+            ) }}
+    where not creations.is_creation_known
+    union all
+    select
+        'ticket_without_severity' as code,
+        of_month.ticket_id as subject,
+        null::uuid as object_id,
+        'It was never given a severity: it has no target.' as detail
+    from of_month
+    where of_month.reason = 'no_severity'
+    union all
+    select
+        'ticket_account_unknown' as code,
+        of_month.ticket_id as subject,
+        null::uuid as object_id,
+        coalesce('Account ' || of_month.account_id, 'An account that is not given')
+        || ' is not among the accounts exported.' as detail
+    from of_month
+    left join accounts
+        on of_month.account_id = accounts.account_id
+    where accounts.account_id is null
+    union all
+    select
+        'ticket_without_terms' as code,
+        of_month.ticket_id as subject,
+        null::uuid as object_id,
+        'Its contract had no terms in force, or none with a target for its'
+        || ' severity, when it was created.' as detail
+    from of_month
+    where of_month.reason in ('no_terms', 'no_target')
+    union all
+    select
+        'merge_survivor_unknown' as code,
+        of_month.ticket_id as subject,
+        survivors.object_id,
+        'It was merged into '
+        || coalesce('ticket ' || survivors.survivor_ticket_id, 'a ticket')
+        || ', of which no creation is known.' as detail
+    from of_month
+    inner join survivors
+        on of_month.ticket_id = survivors.ticket_id
+    left join tickets
+        on survivors.survivor_ticket_id = tickets.ticket_id
+    where tickets.ticket_id is null
+    union all
+    select
+        'merge_in_a_circle' as code,
+        of_month.ticket_id as subject,
+        survivors.object_id,
+        'Merges lead back to it: the last of them is ignored, and it survives.'
+            as detail
+    from of_month
+    inner join survivors
+        on
+            of_month.ticket_id = survivors.ticket_id
+            and of_month.ticket_id = survivors.survivor_ticket_id
+)
+
+select * from final

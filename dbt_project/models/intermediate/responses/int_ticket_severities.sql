@@ -1,0 +1,38 @@
+-- Grain: one severity that a ticket was given, in order (rule R4).
+with
+
+events as (
+    select * from {{ ref('int_ticket_events') }}
+),
+
+tickets as (
+    select * from {{ ref('int_tickets') }}
+),
+
+build as (
+    select * from {{ ref('stg_audit__current_build') }}
+),
+
+final as (
+    select
+        events.ticket_id,
+        events.severity,
+        events.occurred_at as given_at,
+        row_number() over (
+            partition by events.ticket_id
+            order by
+                events.occurred_at,
+                events.event_type <> 'created',
+                events.event_id collate "C"
+        ) as ordinal
+    from events
+    inner join tickets
+        on events.ticket_id = tickets.ticket_id
+    inner join build
+        on {{ is_near_month('tickets.created_at', 'build.service_month') }}
+    where
+        events.event_type in ('created', 'severity_changed')
+        and events.severity is not null
+)
+
+select * from final
