@@ -55,9 +55,9 @@ def default_transport(home: Path) -> dict[str, Any]:
 
 
 def emit_dbt(settings: Settings, *, artifacts: Path) -> Sent:
-    """Make dbt's events from the artifacts of one start (column lineage and test assertions too) and send them.
+    """Make dbt's events from the artifacts of one start, column lineage and tests too, and send them.
 
-    `artifacts` is a directory with `manifest.json` and `run_results.json`; the profile's variables must be set.
+    `artifacts` is a directory with `manifest.json` and `run_results.json`; the profile's variables are set.
     """
     try:
         from openlineage.common.provider.dbt.local import DbtLocalArtifactProcessor
@@ -76,9 +76,7 @@ def emit_dbt(settings: Settings, *, artifacts: Path) -> Sent:
     return _emit(settings, events)
 
 
-def emit_gate(
-    settings: Settings, *, gate: str, started_at: datetime, assertions: Sequence[Assertion]
-) -> Sent:
+def emit_gate(settings: Settings, *, gate: str, started_at: datetime, assertions: Sequence[Assertion]) -> Sent:
     """Send what a gate asserted, as data-quality assertions on the tables that it read."""
     try:
         from openlineage.client.event_v2 import InputDataset, Job, Run, RunEvent, RunState
@@ -101,9 +99,7 @@ def emit_gate(
             InputDataset(
                 namespace=dataset_namespace(settings.warehouse),
                 name=f"{settings.warehouse.database}.{table}",
-                inputFacets={
-                    "dataQualityAssertions": quality.DataQualityAssertionsDatasetFacet(assertions=asserted)
-                },
+                inputFacets={"dataQualityAssertions": quality.DataQualityAssertionsDatasetFacet(assertions=asserted)},
             )
             for table, asserted in sorted(tables.items())
         ]
@@ -112,9 +108,7 @@ def emit_gate(
         run = Run(runId=str(generate_new_uuid()), facets=facets)
         job = Job(namespace=_namespace(), name=f"gate.{gate}")
         events = [
-            RunEvent(
-                eventType=state, eventTime=at.isoformat(), run=run, job=job, producer=PRODUCER, inputs=inputs
-            )
+            RunEvent(eventType=state, eventTime=at.isoformat(), run=run, job=job, producer=PRODUCER, inputs=inputs)
             for state, at in ((RunState.START, started_at), (RunState.COMPLETE, datetime.now(UTC)))
         ]
     except Exception:
@@ -154,9 +148,7 @@ def _running_task() -> Any | None:
             root_parent_job_name=macros.lineage_root_job_name(task_instance),
             root_parent_job_namespace=macros.lineage_root_job_namespace(task_instance),
         )
-    except (
-        Exception
-    ) as error:  # outside a task, or an Airflow that tells its ids otherwise: events without a parent
+    except Exception as error:  # outside a task, or an Airflow that tells its ids otherwise: events without a parent
         logger.info("Lineage has no parent task: %s", error)
         return None
 

@@ -1,4 +1,4 @@
-"""The only module that calls dbt: which month is built as of when, and the one start of dbt that builds it."""
+"""The only module that calls dbt: which month is built as of when, and the one start that builds it."""
 
 from __future__ import annotations
 
@@ -28,15 +28,19 @@ logger = logging.getLogger(__name__)
 
 # What makes a run's build: opened, changed and compared under this one lock.
 BUILD_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.build'))"
+# dbt's word for a node that did not get through, where it is no test that found rows.
+BROKEN = ("error", "runtime error", "partial success")
 ARTIFACTS = ("manifest.json", "run_results.json")
 
 
 class BuildMismatch(Exception):
     """A run's build was opened before with other values, or another run's build is the current one."""
 
+    is_final = True
+
 
 class TransformFailed(Exception):
-    """dbt did not get through; `failed_tests` found rows they must not find, `failed_models` could not be run."""
+    """dbt did not get through: `failed_models` could not be run; `failed_tests` found rows they must not find."""
 
     def __init__(
         self, message: str, *, failed_models: tuple[str, ...] = (), failed_tests: tuple[str, ...] = ()
@@ -45,10 +49,11 @@ class TransformFailed(Exception):
         self.failed_models = failed_models
         self.failed_tests = failed_tests
 
-    @property
-    def is_validation(self) -> bool:
-        """Whether it was data tests alone that stopped the month (exit 3), and nothing broke (exit 1)."""
-        return bool(self.failed_tests) and not self.failed_models
+
+class DataTestsFailed(TransformFailed):
+    """Everything ran, and data tests found rows they must not find: a validation stops the month (exit 3)."""
+
+    is_final = True
 
 
 @dataclass(frozen=True)
@@ -67,12 +72,10 @@ class BuildSummary:
     lineage_failures: int
 
 
-def open_build(
-    settings: Settings, *, run_id: str, service_month: date, as_of: datetime, is_closing: bool
-) -> None:
+def open_build(settings: Settings, *, run_id: str, service_month: date, as_of: datetime, is_closing: bool) -> None:
     """Make the run's build the current one: a service month (its first day) as of one instant.
 
-    The same run with the same values changes nothing. Raises `BuildMismatch` where the run was opened with others.
+    The same run with the same values changes nothing; raises `BuildMismatch` where it was opened with others.
     """
     if service_month.day != 1:
         raise ValueError(f"service_month is {service_month}: give the month's first day.")
@@ -90,16 +93,13 @@ def open_build(
             (run_id, *given),
         )
         held = connection.execute(
-            "select service_month, as_of, is_closing, code_version, tzdata_version"
-            " from audit.builds where run_id = %s",
+            "select service_month, as_of, is_closing, code_version, tzdata_version from audit.builds where run_id = %s",
             (run_id,),
         ).fetchone()
         if held != given:
             names = ("service_month", "as_of", "is_closing", "code_version", "tzdata_version")
             differences = "; ".join(
-                f"{name} was {was}, now {now}"
-                for name, was, now in zip(names, held, given, strict=True)
-                if was != now
+                f"{name} was {was}, now {now}" for name, was, now in zip(names, held, given, strict=True) if was != now
             )
             raise BuildMismatch(
                 f"Run {run_id} was opened before with other values ({differences}): start a new run with `sla run`."
@@ -117,7 +117,7 @@ def open_build(
 
 
 def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, datetime]:
-    """The month and the as-of time of the run's build. Raises `BuildMismatch` unless it is the current one."""
+    """The month and the as-of time of the run's build; raises `BuildMismatch` unless it is the current one."""
     with connect(settings.warehouse) as connection:
         row = connection.execute("select run_id, service_month, as_of from audit.current_build").fetchone()
     if row is None or row[0] != run_id:
@@ -132,7 +132,8 @@ def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, dat
 def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     """Build and test every seed and model of the current build in one start of dbt, then send its lineage.
 
-    Raises `BuildMismatch`, or `TransformFailed` naming each failed model and test with dbt's message.
+    Raises `BuildMismatch`; `DataTestsFailed`, or `TransformFailed` where anything could not be run, naming each
+    failed model and test with dbt's message.
     """
     service_month, as_of = require_current_build(settings, run_id=run_id)
     started = time.monotonic()
@@ -168,9 +169,7 @@ def _log_path(settings: Settings) -> Path:
 def _run_dbt(settings: Settings) -> list:
     from dbt.cli.main import dbtRunner
 
-    for name in ARTIFACTS[
-        1:
-    ]:  # a start that dies early must not leave the last one's results to be read as its own
+    for name in ARTIFACTS[1:]:  # a start that dies early must not leave the last one's results to be read as its own
         (_target_path(settings) / name).unlink(missing_ok=True)
     arguments = [
         "--no-use-colors",
@@ -200,7 +199,7 @@ def _run_dbt(settings: Settings) -> list:
 
 @contextlib.contextmanager
 def _dbt_environment(warehouse: Warehouse) -> Iterator[None]:
-    """What `profiles.yml` reads, for as long as dbt runs; dbt changes the working directory, so that is put back."""
+    """What `profiles.yml` reads, while dbt runs. dbt changes the working directory, which is put back."""
     values = {
         **QUIET_ENVIRONMENT,
         "SLA_PG_HOST": warehouse.host,
@@ -233,9 +232,7 @@ def _keep_artifacts(settings: Settings, run_directory: Path) -> lineage.Sent:
 
 def _raise_failures(results: list, *, service_month: date, log_path: Path) -> None:
     tests = [result for result in results if str(result.status) == "fail"]
-    broken = [
-        result for result in results if str(result.status) in ("error", "runtime error", "partial success")
-    ]
+    broken = [result for result in results if str(result.status) in BROKEN]
     if not tests and not broken:
         return
     lines = [
@@ -243,9 +240,9 @@ def _raise_failures(results: list, *, service_month: date, log_path: Path) -> No
         f"{' '.join((result.message or '').split())}"
         for result in [*broken, *tests]
     ]
-    raise TransformFailed(
+    raise (TransformFailed if broken else DataTestsFailed)(
         f"dbt did not get through service month {service_month:%Y-%m}: {len(broken)} could not be run, "
-        f"{len(tests)} tests failed. The ledger is untouched.\n"
+        f"{len(tests)} data tests failed. The ledger is untouched.\n"
         + "\n".join(lines)
         + f"\nSee {log_path / 'dbt.log'}.",
         failed_models=tuple(result.node.name for result in broken),

@@ -1,0 +1,14 @@
+with
+
+final as (
+    select
+        fct_findings.code as subject,
+        concat(count(*), ' findings') as detail
+    from marts.fct_findings
+    inner join audit.current_build
+        on fct_findings.service_month = current_build.service_month
+    group by fct_findings.code
+)
+
+select * from final
+order by final.subject

@@ -1,0 +1,11 @@
+with
+
+final as (
+    select
+        to_char(current_build.service_month, 'YYYY-MM') as subject,
+        'nothing has landed from the bucket' as detail
+    from audit.current_build
+    where not exists (select 1 from raw.source_objects)
+)
+
+select * from final

@@ -1,0 +1,176 @@
+-- Rule S4, for the incidents in force (rule S3) that touch the service month
+-- in any contract's zone before the as-of time. Maintenances never make
+-- downtime, so their components decide nothing.
+with
+
+components as (
+    select distinct components.component_id
+    from raw.components
+    inner join raw.source_objects
+        on components.object_id = source_objects.object_id
+    where source_objects.is_in_force
+),
+
+-- No zone is further from UTC than 14 hours.
+month_bounds as (
+    select
+        current_build.as_of,
+        current_build.service_month::timestamp at time zone 'UTC'
+        - interval '14 hours' as starts_at,
+        (current_build.service_month + interval '1 month') at time zone 'UTC'
+        + interval '14 hours' as ends_at
+    from audit.current_build
+),
+
+documents as (
+    select
+        status_page_documents.*,
+        source_objects.exported_at,
+        source_objects.key,
+        source_objects.is_complete
+    from raw.status_page_documents
+    inner join raw.source_objects
+        on status_page_documents.object_id = source_objects.object_id
+    where source_objects.is_in_force
+),
+
+incidents as (
+    select distinct on (incidents.page_id, incidents.incident_id)
+        incidents.*,
+        source_objects.exported_at,
+        source_objects.key
+    from raw.incidents
+    inner join raw.source_objects
+        on incidents.object_id = source_objects.object_id
+    where source_objects.is_in_force
+    order by
+        incidents.page_id,
+        incidents.incident_id,
+        source_objects.exported_at desc,
+        source_objects.key collate "C" desc,
+        incidents.line_number desc
+),
+
+-- Rule S5: a later summary of the page that lacks the incident resolved it.
+last_summaries as (
+    select
+        incidents.page_id,
+        incidents.incident_id,
+        max(documents.page_updated_at) as listed_at
+    from incidents
+    inner join documents
+        on
+            incidents.page_id is not distinct from documents.page_id
+            and incidents.incident_id = any(documents.incident_ids)
+    group by incidents.page_id, incidents.incident_id
+),
+
+inferred_ends as (
+    select
+        last_summaries.page_id,
+        last_summaries.incident_id,
+        min(documents.page_updated_at) as ended_at
+    from last_summaries
+    inner join documents
+        on
+            documents.kind = 'summary'
+            and last_summaries.page_id is not distinct from documents.page_id
+            and last_summaries.listed_at < documents.page_updated_at
+    group by last_summaries.page_id, last_summaries.incident_id
+),
+
+update_bounds as (
+    select
+        incidents.page_id,
+        incidents.incident_id,
+        min((updates.entry ->> 'at')::timestamptz) as first_at,
+        min((updates.entry ->> 'at')::timestamptz) filter (
+            where updates.entry ->> 'status' in ('resolved', 'postmortem')
+        ) as resolved_at
+    from incidents
+    cross join lateral jsonb_array_elements(incidents.updates)
+        as updates (entry)
+    group by incidents.page_id, incidents.incident_id
+),
+
+incident_spans as (
+    select
+        incidents.*,
+        least(
+            incidents.started_at, incidents.created_at, update_bounds.first_at
+        ) as began_at,
+        coalesce(
+            incidents.resolved_at,
+            update_bounds.resolved_at,
+            inferred_ends.ended_at,
+            'infinity'
+        ) as ended_at
+    from incidents
+    left join update_bounds
+        on
+            incidents.page_id is not distinct from update_bounds.page_id
+            and incidents.incident_id = update_bounds.incident_id
+    left join inferred_ends
+        on
+            incidents.page_id is not distinct from inferred_ends.page_id
+            and incidents.incident_id = inferred_ends.incident_id
+    where not incidents.is_maintenance
+),
+
+touching as (
+    select incident_spans.*
+    from incident_spans
+    inner join month_bounds
+        on
+            incident_spans.began_at < month_bounds.ends_at
+            and incident_spans.began_at < month_bounds.as_of
+            and incident_spans.ended_at >= month_bounds.starts_at
+    -- Rule S3: missing from a later complete export of its list, withdrawn.
+    where not exists (
+        select 1
+        from documents
+        where
+            documents.kind = 'incidents'
+            and documents.is_complete
+            and documents.page_id is not distinct from incident_spans.page_id
+            and (documents.exported_at, documents.key collate "C")
+            > (incident_spans.exported_at, incident_spans.key collate "C")
+            and incident_spans.incident_id <> all(documents.incident_ids)
+    )
+),
+
+named_components as (
+    select
+        touching.incident_id,
+        listed.component_id
+    from touching
+    cross join lateral unnest(touching.component_ids) as listed (component_id)
+    union
+    select
+        touching.incident_id,
+        changed.entry ->> 'component_id' as component_id
+    from touching
+    cross join lateral jsonb_array_elements(touching.updates)
+        as updates (entry)
+    cross join lateral jsonb_array_elements(updates.entry -> 'components')
+        as changed (entry)
+),
+
+final as (
+    select
+        named_components.component_id as subject,
+        concat(
+            'incident ',
+            named_components.incident_id,
+            ' names a component that the catalog does not map'
+        ) as detail
+    from named_components
+    where not exists (
+        select 1
+        from components
+        where components.component_id = named_components.component_id
+    )
+)
+
+select * from final
+order by final.subject, final.detail

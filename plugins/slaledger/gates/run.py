@@ -1,0 +1,151 @@
+"""Run a gate: evaluate, keep the record, stop the month."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Literal
+
+from slaledger import lineage
+from slaledger.gates.committed import committed
+from slaledger.gates.evaluation import data_docs_path, evaluate, import_library
+from slaledger.gates.results import ExpectationResult, GateFailed, GateResult, failure, sentence
+from slaledger.settings import Settings
+from slaledger.transform import BuildMismatch
+from slaledger.warehouse import connect
+
+if TYPE_CHECKING:
+    import psycopg
+
+logger = logging.getLogger(__name__)
+
+Gate = Literal["raw", "marts"]
+
+
+@dataclass(frozen=True)
+class _Build:
+    run_id: str
+    service_month: date
+    as_of: datetime
+    is_closing: bool
+
+
+def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
+    """Evaluate every expectation of a gate on the run's build, write `audit.validations` and the Data Docs.
+
+    Raises `GateFailed` (after the record is written) naming each critical expectation that does not hold or was not
+    evaluated, how many rows broke it, one of them, and what to do; `BuildMismatch` where another build is current.
+    """
+    expected = committed().GATES[gate]
+    started_at = datetime.now(UTC)
+    with connect(settings.warehouse) as connection:
+        build = _current_build(connection, run_id=run_id)
+        digest = _candidate_sha256(connection, gate)
+    import_library()
+    started = time.monotonic()
+    evaluated = evaluate(settings, gate, service_month=build.service_month, is_closing=build.is_closing)
+    results = tuple(
+        evaluated.get(expectation.name)
+        or ExpectationResult(
+            name=expectation.name,
+            severity=expectation.severity_of(is_closing=build.is_closing),
+            is_success=False,
+            is_evaluated=False,
+            unexpected=0,
+            detail="was not evaluated",
+            examples=(),
+            remedy=expectation.remedy,
+        )
+        for expectation in expected
+    )
+    result = GateResult(
+        validation_id=uuid.uuid4(),
+        gate=gate,
+        service_month=build.service_month,
+        as_of=build.as_of,
+        candidate_sha256=digest,
+        results=results,
+        seconds=time.monotonic() - started,
+        data_docs=data_docs_path(settings),
+    )
+    with connect(settings.warehouse) as connection:
+        is_same = _candidate_sha256(connection, gate) == digest and _current_build(connection, run_id=run_id) == build
+        _record(connection, result, run_id=run_id, is_success=is_same and not result.failed)
+    lineage.emit_gate(
+        settings,
+        gate=gate,
+        started_at=started_at,
+        assertions=[
+            lineage.Assertion(
+                table=expectation.table,
+                name=outcome.name,
+                severity=outcome.severity,
+                is_success=outcome.is_success,
+                unexpected=outcome.unexpected,
+            )
+            for expectation, outcome in zip(expected, results, strict=True)
+        ],
+    )
+    for warning in result.warnings:
+        logger.warning("%s gate, %s: %s", gate, f"{build.service_month:%Y-%m}", sentence(warning))
+    if not is_same:
+        raise GateFailed(
+            f"The {gate} gate of {build.service_month:%Y-%m} is void: what it validated changed meanwhile. "
+            "One run writes at a time: run the month again with `sla run` when the other is done."
+        )
+    if result.failed:
+        raise GateFailed(failure(result), failed=result.failed)
+    return result
+
+
+def _current_build(connection: psycopg.Connection, *, run_id: str) -> _Build:
+    row = connection.execute(
+        "select builds.run_id, builds.service_month, builds.as_of, builds.is_closing"
+        " from audit.current_build inner join audit.builds on current_build.run_id = builds.run_id"
+    ).fetchone()
+    if row is None or row[0] != run_id:
+        raise BuildMismatch(
+            f"The build of run {run_id} is not the current one ({row[0] if row else 'there is none'}): "
+            "run the month again with `sla run` when the other is done."
+        )
+    return _Build(*row)
+
+
+def _candidate_sha256(connection: psycopg.Connection, gate: Gate) -> str:
+    if gate == "marts":
+        from slaledger import ledger
+
+        return ledger.candidate_sha256(connection)
+    return connection.execute(
+        """
+        select encode(sha256(convert_to(coalesce(string_agg(
+            concat_ws('|', object_id, sha256, status, rows_loaded, rows_quarantined), E'\\n' order by object_id
+        ), ''), 'UTF8')), 'hex')
+        from raw.source_objects where is_in_force
+        """
+    ).fetchone()[0]
+
+
+def _record(connection: psycopg.Connection, result: GateResult, *, run_id: str, is_success: bool) -> None:
+    entries = [asdict(outcome) for outcome in result.results]
+    connection.execute(
+        """
+        insert into audit.validations
+            (validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations)
+        values (%s, %s, %s, %s, %s, %s, %s, %s)
+        """,
+        (
+            result.validation_id,
+            run_id,
+            result.gate,
+            result.service_month,
+            result.as_of,
+            result.candidate_sha256,
+            is_success,
+            json.dumps(entries),
+        ),
+    )
