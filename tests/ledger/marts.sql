@@ -20,7 +20,8 @@ create table marts.fct_response_times (
 );
 create table marts.fct_claims (
     claim_id text, account_id text, contract_id text, service_month date, received_at timestamptz,
-    complete_at timestamptz, deadline_at timestamptz, status text, reason text, decision_digest text
+    complete_at timestamptz, deadline_at timestamptz, status text, reason text, decision_subject text,
+    decision_digest text
 );
 create table marts.fct_credits (
     account_id text, contract_id text, service_month date, basis text, credit_percent numeric,

@@ -1,13 +1,13 @@
--- Grain: contract, basis and currency of the current build's month where what is owed differs from what the lines
--- add up to (rule L2). Amounts of two currencies are never added. Not settled (held, blocked, not over, a claim
+-- Grain: contract, basis and currency of the month given where what is owed differs from what the lines add up to
+-- (rule L2). Amounts of two currencies are never added. Not settled (held, blocked, not over, a claim
 -- still open): no row. An account-month, or a basis, that is no more is owed nothing.
+-- %(service_month)s, %(as_of)s
 with
 
 build as (
     select
-        current_build.service_month,
-        current_build.as_of
-    from audit.current_build
+        %(service_month)s::date as service_month,
+        %(as_of)s::timestamptz as as_of
 ),
 
 account_months as (

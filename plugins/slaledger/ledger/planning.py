@@ -16,6 +16,8 @@ from slaledger.ledger.chain import Draft
 class AmountNotPostable(Exception):
     """An amount owed is not exact to its currency's minor unit, or its currency is unknown."""
 
+    is_final = True
+
 
 @dataclass(frozen=True)
 class Balance:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -50,7 +50,7 @@ class PostResult:
 
 
 @cache
-def query(name: str) -> str:
+def _query(name: str) -> str:
     """A query of this package, by its file's name."""
     return (Path(__file__).parent / f"{name}.sql").read_text()
 
@@ -76,8 +76,7 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
 def _post(connection: psycopg.Connection, build: Build) -> PostResult:
     evidence = _Evidence(connection, build)
     statements = _append_statements(connection, build, evidence)
-    with connection.cursor(row_factory=class_row(Balance)) as cursor:
-        balances = cursor.execute(query("balances")).fetchall()
+    balances = read_balances(connection, service_month=build.service_month, as_of=build.as_of)
     due = plan(balances, _decrease_decisions(connection))
     drafts = draft_lines(
         due.due,
@@ -102,6 +101,12 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
     )
 
 
+def read_balances(connection: psycopg.Connection, *, service_month: date, as_of: datetime) -> list[Balance]:
+    """Where the month's marts and lines differ, in the order that `plan` wants."""
+    with connection.cursor(row_factory=class_row(Balance)) as cursor:
+        return cursor.execute(_query("balances"), {"service_month": service_month, "as_of": as_of}).fetchall()
+
+
 class _Evidence:
     """The evidence of account-months, made and stored once a contract."""
 
@@ -116,10 +121,10 @@ class _Evidence:
         missing = sorted(set(contract_ids) - self.held.keys())
         if missing:
             if self.inputs_sha256 is None:
-                (inputs,) = self.connection.execute(query("inputs")).fetchone()
+                (inputs,) = self.connection.execute(_query("inputs")).fetchone()
                 self.inputs_sha256 = self._store([inputs])[0]
             rows = self.connection.execute(
-                query("evidence"), {"contract_ids": missing, "inputs_sha256": self.inputs_sha256}
+                _query("evidence"), {"contract_ids": missing, "inputs_sha256": self.inputs_sha256}
             ).fetchall()
             stored = self._store([document for _, document in rows])
             self.held.update(zip((contract_id for contract_id, _ in rows), stored, strict=True))
@@ -139,7 +144,7 @@ class _Evidence:
 
 def _append_statements(connection: psycopg.Connection, build: Build, evidence: _Evidence) -> int:
     with connection.cursor(row_factory=dict_row) as cursor:
-        due = cursor.execute(query("statements_due")).fetchall()
+        due = cursor.execute(_query("statements_due")).fetchall()
     digests = evidence.digests(row["contract_id"] for row in due)
     rows = [
         {

@@ -17,6 +17,9 @@ from slaledger.ledger.canonical import month_text
 class PostingRefused(Exception):
     """The month cannot be closed now; the message says why and what to do. Nothing was written."""
 
+    is_final = True
+    exit_code = 1
+
 
 class NotCurrentBuild(PostingRefused):
     """Another run's build is the current one."""
@@ -29,9 +32,13 @@ class NotClosing(PostingRefused):
 class MonthNotOver(PostingRefused):
     """The month had not ended in every contract's zone at the as-of time (rule L5)."""
 
+    exit_code = 2
+
 
 class NotValidated(PostingRefused):
     """No successful validation of this very candidate."""
+
+    exit_code = 3
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,274 @@
+"""What waits for a named person, and what they decide: kept for good in `audit.decisions` (rules D7, C7, L3, L4)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+
+import psycopg
+
+from slaledger.ledger.canonical import month_text, number_text
+from slaledger.ledger.planning import Balance, plan
+from slaledger.ledger.posting import read_balances
+from slaledger.settings import Settings
+from slaledger.warehouse import connect
+
+# The kinds of `audit.decisions`, as the ids of `sla pending` begin.
+KINDS = {"held_month": "held", "claim": "claim", "decrease": "decrease", "quarantine_limit": "quarantine"}
+
+
+class DecisionRefused(Exception):
+    """There is nothing to decide under this id, or not in this way; the message says why."""
+
+    is_final = True
+    exit_code = 2
+
+
+class NothingPending(DecisionRefused):
+    """Nothing with this id waits."""
+
+
+class AmbiguousPending(DecisionRefused):
+    """Several things with this id wait."""
+
+
+class AlreadyDecided(DecisionRefused):
+    """A named person decided otherwise on exactly these figures."""
+
+
+@dataclass(frozen=True)
+class PendingDecision:
+    """Something that waits for a named person, and the figures that their decision is bound to."""
+
+    pending_id: str  # `held:K-1:2026-03`: the kind and the subject, as typed
+    kind: str  # of `audit.decisions`
+    subject: str
+    subject_digest: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What became of a decision."""
+
+    pending_id: str
+    is_approved: bool
+    is_new: bool  # False: it had been decided just so before, and nothing was written
+    decided_by: str
+
+    def __str__(self) -> str:
+        """The sentence that the command line prints."""
+        verb = "approved" if self.is_approved else "rejected"
+        if self.is_new:
+            return f"{self.pending_id} is {verb} by {self.decided_by}."
+        return f"{self.pending_id} had been {verb} by {self.decided_by} before: nothing was written."
+
+
+def pending(settings: Settings) -> list[PendingDecision]:
+    """Everything that nobody has decided on yet, as the months were last built, in the order of its ids.
+
+    Two subjects that read alike get a `#` and the first digits of their digests behind their ids.
+    """
+    from slaledger import gates
+
+    excesses = [
+        _pending("quarantine_limit", excess.feed, excess.digest, excess.detail)
+        for excess in gates.over_quarantine_limit(settings)
+    ]
+    with connect(settings.warehouse) as connection:
+        waiting = excesses
+        if _are_marts_built(connection):
+            waiting += [*_held_months(connection), *_claims(connection), *_decreases(connection)]
+        decided = {
+            tuple(row) for row in connection.execute("select kind, subject, subject_digest from audit.decisions")
+        }
+    undecided = [item for item in waiting if (item.kind, item.subject, item.subject_digest) not in decided]
+    times = Counter(item.pending_id for item in undecided)
+    return sorted(
+        (
+            replace(item, pending_id=f"{item.pending_id}#{item.subject_digest[:8]}")
+            if times[item.pending_id] > 1
+            else item
+            for item in undecided
+        ),
+        key=lambda item: item.pending_id,
+    )
+
+
+def decide(settings: Settings, pending_id: str, *, is_approved: bool, by: str, because: str) -> Decided:
+    """Record what a named person decides on something that waits, bound to its figures of now.
+
+    Said again in the same words, nothing is written. Once the figures change, it waits for a new decision.
+    Raises `NothingPending`, `AmbiguousPending`, `AlreadyDecided`, or `DecisionRefused` for an empty name or reason.
+    """
+    by, because = _named(by, because)
+    waiting = pending(settings)
+    chosen = [item for item in waiting if item.pending_id == pending_id]
+    if not chosen:
+        return _decided_before(settings, pending_id, waiting, is_approved=is_approved, by=by, because=because)
+    (item,) = chosen
+    with connect(settings.warehouse) as connection:
+        is_new = connection.execute(
+            """
+            insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)
+            values (%s, %s, %s, %s, %s, %s)
+            on conflict (kind, subject, subject_digest) do nothing
+            returning decision_id
+            """,
+            (item.kind, item.subject, item.subject_digest, is_approved, by, because),
+        ).fetchone()
+    if is_new:
+        return Decided(pending_id, is_approved, True, by)
+    # Somebody was quicker.
+    return _decided_before(settings, pending_id, waiting, is_approved=is_approved, by=by, because=because)
+
+
+def _decided_before(
+    settings: Settings,
+    pending_id: str,
+    waiting: list[PendingDecision],
+    *,
+    is_approved: bool,
+    by: str,
+    because: str,
+) -> Decided:
+    alike = [item.pending_id for item in waiting if item.pending_id.rpartition("#")[0] == pending_id]
+    if alike:
+        raise AmbiguousPending(f"Several things wait under {pending_id}: give one of {', '.join(alike)}.")
+    with connect(settings.warehouse) as connection:
+        decisions = connection.execute(
+            """
+            select kind, subject, subject_digest, is_approved, decided_by, because, decided_at
+            from audit.decisions order by decision_id desc
+            """
+        ).fetchall()
+    for kind, subject, subject_digest, was_approved, decided_by, reason, decided_at in decisions:
+        if pending_id not in (_id(kind, subject), f"{_id(kind, subject)}#{subject_digest[:8]}"):
+            continue
+        if (was_approved, decided_by, reason) == (is_approved, by, because):
+            return Decided(pending_id, is_approved, False, by)
+        raise AlreadyDecided(
+            f"{pending_id} was {'approved' if was_approved else 'rejected'} by {decided_by} at "
+            f"{decided_at.isoformat(timespec='seconds')}: that stands for these figures. If they change, it will wait "
+            "again in `sla pending`."
+        )
+    known = ", ".join(item.pending_id for item in waiting[:10]) or "nothing"
+    raise NothingPending(f"Nothing waits under {pending_id!r}. Waiting: {known}. `sla pending` lists all.")
+
+
+def _are_marts_built(connection: psycopg.Connection) -> bool:
+    marts = ("marts.fct_account_months", "marts.fct_claims", "marts.fct_credits", "reference.currencies")
+    query = "select bool_and(to_regclass(mart) is not null) from unnest(%s::text []) as marts (mart)"
+    return connection.execute(query, (list(marts),)).fetchone()[0]
+
+
+def _held_months(connection: psycopg.Connection) -> list[PendingDecision]:
+    return [
+        _pending(
+            "held_month",
+            f"{contract_id}|{month_text(service_month)}",
+            digest,
+            f"{number_text(unknown)} s of unknown time: uptime {number_text(high)} % if it was up, "
+            f"{number_text(low)} % if it was down. Approve: it counts as downtime; reject: as up.",
+        )
+        for contract_id, service_month, digest, unknown, high, low in connection.execute(
+            """
+            select contract_id, service_month, held_digest, unknown_seconds, uptime_percent, uptime_percent_low
+            from marts.fct_account_months where status = 'held'
+            """
+        )
+    ]
+
+
+def _claims(connection: psycopg.Connection) -> list[PendingDecision]:
+    return [
+        _pending(
+            "claim",
+            subject,
+            digest,
+            f"Complete at {complete_at.isoformat()}, after the deadline {deadline_at.isoformat()}, but sent before it. "
+            "Approve: the claim is accepted; reject: it is not.",
+        )
+        for subject, digest, complete_at, deadline_at in connection.execute(
+            """
+            select decision_subject, decision_digest, complete_at, deadline_at
+            from marts.fct_claims where status = 'needs_review'
+            """
+        )
+    ]
+
+
+def _decreases(connection: psycopg.Connection) -> list[PendingDecision]:
+    months = connection.execute(
+        """
+        select lines.service_month, max(statements.as_of)
+        from billing.credit_line_items as lines
+        inner join billing.sla_statements as statements on lines.statement_id = statements.statement_id
+        group by lines.service_month
+        """
+    ).fetchall()
+    return [
+        _pending("decrease", balance.subject, balance.decision_digest, _decrease(balance))
+        for service_month, as_of in months
+        for balance in plan(read_balances(connection, service_month=service_month, as_of=as_of), {}).overpaid
+    ]
+
+
+def _decrease(balance: Balance) -> str:
+    return (
+        f"{number_text(-balance.difference)} {balance.currency} overpaid. {balance.reason}. "
+        "Approve: an adjustment takes it back; reject: the customer keeps it."
+    )
+
+
+def _pending(kind: str, subject: str, subject_digest: str, description: str) -> PendingDecision:
+    return PendingDecision(_id(kind, subject), kind, subject, subject_digest, description)
+
+
+def _id(kind: str, subject: str) -> str:
+    return f"{KINDS[kind]}:{subject.replace('|', ':')}"
+
+
+def _named(by: str, because: str) -> tuple[str, str]:
+    by, because = by.strip(), because.strip()
+    if not by:
+        raise DecisionRefused("Nobody is named: give the person who decides with --by.")
+    if not because:
+        raise DecisionRefused("No reason is given: say why with --because.")
+    return by, because
+
+
+@dataclass(frozen=True)
+class Goodwill:
+    """A goodwill line."""
+
+    line_item_id: str
+    amount: Decimal
+    currency: str
+    run_id: str  # for `delivery.deliver`
+    is_new: bool  # False: the same goodwill had been given before, and nothing was written
+
+    def __str__(self) -> str:
+        """The line's id."""
+        return self.line_item_id
+
+
+def goodwill(
+    settings: Settings, *, contract_id: str, service_month: date, amount: str | Decimal, by: str, because: str
+) -> Goodwill:
+    """Append a goodwill line, in the currency of the contract's fee for the month (rule L4).
+
+    Given again with the same amount, name and reason it is the same goodwill: nothing is written. Its as-of time is
+    the instant at which it is recorded. Raises `DecisionRefused` for an empty name or reason, and `GoodwillRefused`
+    where the amount is not positive and exact to the minor unit, the month was not closed for the contract, or its
+    fee is unknown.
+    """
+    from slaledger.ledger.goodwill import append_goodwill
+
+    by, because = _named(by, because)
+    line, is_new = append_goodwill(
+        settings, contract_id=contract_id, service_month=service_month, amount=str(amount), by=by, because=because
+    )
+    return Goodwill(str(line.line_item_id), line.amount, line.currency, line.run_id, is_new)

@@ -1,0 +1,95 @@
+"""Goodwill: lines by a named person, apart from what the SLA owes (rule L4)."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+
+import psycopg
+from psycopg.rows import dict_row
+
+from slaledger.ledger.canonical import idempotency_key, line_item_id, month_text
+from slaledger.ledger.chain import LEDGER_LOCK, Draft, Line, append, read_line
+from slaledger.settings import Settings, code_version, tzdata_version
+from slaledger.warehouse import connect
+
+BASIS = "goodwill"
+
+
+class GoodwillRefused(Exception):
+    """The goodwill cannot be given so; the message says why."""
+
+    is_final = True
+    exit_code = 2
+
+
+def append_goodwill(
+    settings: Settings, *, contract_id: str, service_month: date, amount: str, by: str, because: str
+) -> tuple[Line, bool]:
+    """The goodwill line, and whether this call appended it. Raises `GoodwillRefused`."""
+    month = month_text(service_month)
+    if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
+        raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
+    with connect(settings.warehouse) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        connection.execute(LEDGER_LOCK)
+        with connection.cursor(row_factory=dict_row) as cursor:
+            basis = cursor.execute(
+                Path(__file__).with_name("goodwill.sql").read_text(),
+                {"contract_id": contract_id, "service_month": service_month, "amount": amount},
+            ).fetchone()
+        if basis is None:
+            raise GoodwillRefused(
+                f"Contract {contract_id} has no statement for {month}: close the month first "
+                f"(`sla run --month {month} --close`)."
+            )
+        if basis["minor_units"] is None:
+            raise GoodwillRefused(
+                f"Contract {contract_id} has no fee in a known currency for {month} "
+                f"({basis['currency'] or 'none'}): land its fee and run the month."
+            )
+        if not basis["is_exact"]:
+            raise GoodwillRefused(f"{amount} {basis['currency']} has more than {basis['minor_units']} decimals.")
+        earlier = connection.execute(
+            """
+            select line_item_id, amount = %s and currency = %s and approved_by = %s and reason = %s
+            from billing.credit_line_items
+            where contract_id = %s and service_month = %s and basis = %s
+            """,
+            (basis["amount"], basis["currency"], by, because, contract_id, service_month, BASIS),
+        ).fetchall()
+        for item_id, is_same in earlier:
+            if is_same:
+                return read_line(connection, item_id), False
+        ordinal = len(earlier) + 1
+        key = idempotency_key(contract_id, service_month=service_month, basis=BASIS, ordinal=ordinal)
+        draft = Draft(
+            entry_type="goodwill",
+            basis=BASIS,
+            ordinal=ordinal,
+            account_id=basis["account_id"],
+            contract_id=contract_id,
+            service_month=service_month,
+            amount=basis["amount"],
+            currency=basis["currency"],
+            credit_percent=None,
+            monthly_fee=basis["monthly_fee"],
+            uptime_percent=basis["uptime_percent"],
+            counted_seconds=basis["counted_seconds"],
+            terms_id=basis["terms_id"],
+            terms_version=basis["terms_version"],
+            claim_id=None,
+            statement_id=basis["statement_id"],
+            applies_from=basis["applies_from"],
+            corrects_line_item_id=None,
+            reason=because,
+            approved_by=by,
+            evidence_sha256=basis["evidence_sha256"],
+            # A posting of its own: no run of Airflow's made it.
+            run_id=f"goodwill-{line_item_id(key)}",
+            code_version=code_version(),
+            tzdata_version=tzdata_version(),
+        )
+        (line,) = append(connection, [draft], recorded_at=basis["recorded_at"])
+        return line, True
