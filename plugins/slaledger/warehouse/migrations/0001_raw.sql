@@ -292,6 +292,19 @@ create table raw.terms (
     primary key (object_id, line_number)
 );
 
+-- Landing looks here whether a row is held already.
+create index monitors_row_sha256 on raw.monitors (row_sha256);
+create index components_row_sha256 on raw.components (row_sha256);
+create index incidents_row_sha256 on raw.incidents (row_sha256);
+create index notices_row_sha256 on raw.notices (row_sha256);
+create index exclusions_row_sha256 on raw.exclusions (row_sha256);
+create index ticket_events_row_sha256 on raw.ticket_events (row_sha256);
+create index accounts_row_sha256 on raw.accounts (row_sha256);
+create index contracts_row_sha256 on raw.contracts (row_sha256);
+create index fees_row_sha256 on raw.fees (row_sha256);
+create index claims_row_sha256 on raw.claims (row_sha256);
+create index terms_row_sha256 on raw.terms (row_sha256);
+
 -- Every version of every terms id with what it inherits filled in (rules T1-T3): the shipped three and the
 -- landed ones. Replaced as a whole before each build by `terms.publish`; typed, so that no model reads YAML.
 create table raw.terms_versions (

@@ -1,0 +1,103 @@
+"""JSON as the contracts mean it: no `NaN`, no key twice, no NUL, no half characters, no endless numbers.
+
+What is wrong inside is marked where it stands, so that one bad row of a document does not cost the others.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from slaledger.feeds.reasons import RowRejected
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_MAX_DIGITS = 30
+_MAX_DEPTH = 64
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What stands where a value could not be read."""
+
+    code: str
+    reason: str
+
+
+class NotJson(Exception):
+    """The text is no JSON at all; `code` is a row's reason code."""
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class _Faulty(dict):
+    """A JSON object that is not to be used."""
+
+
+def _constant(name: str) -> Fault:
+    return Fault("invalid_json", f"{name} is no JSON number")
+
+
+def _integer(digits: str) -> int | Fault:
+    return int(digits) if len(digits) <= _MAX_DIGITS else Fault("number_out_of_range", "a number has over 30 digits")
+
+
+def _number(digits: str) -> float | Fault:
+    number = float(digits) if len(digits) <= 2 * _MAX_DIGITS else math.inf
+    return number if math.isfinite(number) else Fault("number_out_of_range", "a number is too large or too long")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        return _Faulty(record)
+    return record
+
+
+_DECODER = json.JSONDecoder(
+    parse_constant=_constant, parse_int=_integer, parse_float=_number, object_pairs_hook=_object
+)
+
+
+def loads(text: str) -> Any:
+    """Parse, with faults left inside; `find_fault` finds them. Raises `NotJson`."""
+    try:
+        return _DECODER.decode(text)
+    except RecursionError:
+        raise NotJson("too_deep", "the JSON is nested too deeply") from None
+    except ValueError as error:
+        where = f" (column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+        raise NotJson("invalid_json", f"no JSON{where}") from None
+
+
+def check(value: Any) -> None:
+    """Raise `RowRejected` for the first fault anywhere in the value."""
+    pending = [(value, 1)]
+    while pending:
+        item, depth = pending.pop()
+        if depth > _MAX_DEPTH:
+            raise RowRejected("too_deep", f"the JSON is nested over {_MAX_DEPTH} deep")
+        if isinstance(item, Fault):
+            raise RowRejected(item.code, item.reason)
+        if isinstance(item, _Faulty):
+            raise RowRejected("duplicate_key", "an object has one key twice")
+        if isinstance(item, str):
+            _check_text(item)
+        elif isinstance(item, dict):
+            for key in item:
+                _check_text(key)
+            pending += [(child, depth + 1) for child in item.values()]
+        elif isinstance(item, list):
+            pending += [(child, depth + 1) for child in item]
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise RowRejected("nul_character", "a text holds a NUL")
+    if _SURROGATE.search(text):
+        raise RowRejected("lone_surrogate", "a text holds half a UTF-16 pair")

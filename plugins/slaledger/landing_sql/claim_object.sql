@@ -1,0 +1,41 @@
+-- Whoever inserts the version first lands it; a second one waits here, and then finds it landed.
+insert into raw.source_objects (
+    object_id,
+    bucket,
+    key,
+    version_id,
+    etag,
+    sha256,
+    size_bytes,
+    exported_at,
+    landed_at,
+    feed,
+    format,
+    status,
+    is_in_force,
+    is_deleted,
+    is_complete,
+    last_modified,
+    run_id
+)
+values (
+    %(object_id)s,
+    %(bucket)s,
+    %(key)s,
+    %(version_id)s,
+    %(etag)s,
+    %(sha256)s,
+    %(size_bytes)s,
+    %(exported_at)s,
+    clock_timestamp(),
+    %(feed)s,
+    %(format)s,
+    'loaded',
+    false,
+    %(is_deleted)s,
+    %(is_complete)s,
+    %(last_modified)s,
+    %(run_id)s
+)
+on conflict do nothing
+returning object_id
