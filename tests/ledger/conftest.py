@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from slaledger import objects
 from slaledger.settings import Exports, Settings, Warehouse
 from slaledger.warehouse import connect, migrate
 from tests.ledger.books import MARTS_SQL, publish_terms
@@ -45,3 +47,11 @@ def settings(warehouse: Warehouse, tmp_path: Path) -> Settings:
     )
     publish_terms(made)
     return made
+
+
+@pytest.fixture
+def drop_settings(settings: Settings, s3_server) -> Settings:
+    """The same with a bucket of its own."""
+    exports = replace(s3_server.exports, bucket=f"drop-{uuid.uuid4().hex[:12]}")
+    objects.ensure_bucket(exports)
+    return replace(settings, exports=exports)

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import psycopg
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from slaledger import approvals, delivery, ledger, objects
+from slaledger.warehouse import connect
+from tests.ledger.books import MARCH, AccountMonth, build, rows, validate
+
+MANY = [
+    AccountMonth(),
+    AccountMonth(contract_id="=cmd|' /C calc'!A0", account_id="@SUM(1)"),
+    AccountMonth(contract_id="K-3", currency="JPY", amount=Decimal(100), claim_id="\u2002-1+1"),
+]
+
+
+def post(settings, *account_months) -> str:
+    run_id = build(settings, *account_months)
+    validate(settings, run_id)
+    ledger.post_month(settings, run_id=run_id)
+    return run_id
+
+
+def bodies(settings) -> dict[str, bytes]:
+    return {
+        version.key: objects.get(settings.exports, version.key)
+        for version in objects.list_versions(settings.exports)
+        if version.is_latest
+    }
+
+
+def versions(settings) -> int:
+    return len(list(objects.list_versions(settings.exports)))
+
+
+def test_a_posting_is_dropped_as_csv_parquet_and_manifest(drop_settings):
+    run_id = post(drop_settings, *MANY)
+    keys = delivery.deliver(drop_settings, run_id=run_id)
+    dropped = bodies(drop_settings)
+    assert sorted(keys) == sorted(dropped)
+    assert all(key.startswith("billing/credits/2026-03/") for key in keys)
+    (manifest_key,) = [key for key in keys if key.endswith("manifest.json")]
+    manifest = json.loads(dropped[manifest_key])
+    assert {item["key"] for item in manifest["objects"]} == set(keys) - {manifest_key}
+    for item in manifest["objects"]:
+        assert item["sha256"] == hashlib.sha256(dropped[item["key"]]).hexdigest()
+        assert item["rows"] == 3
+        assert {currency: Decimal(total) for currency, total in item["sums"].items()} == {"USD": 100, "JPY": 100}
+
+
+def test_csv_has_numbers_as_they_are_and_text_that_no_spreadsheet_runs(drop_settings):
+    run_id = post(drop_settings, *MANY)
+    delivery.deliver(drop_settings, run_id=run_id)
+    (body,) = [body for key, body in bodies(drop_settings).items() if key.endswith(".csv")]
+    table = list(csv.DictReader(io.StringIO(body.decode(), newline="")))
+    by_contract = {row["contract_id"]: row for row in table}
+    assert set(by_contract) == {"K-1", "'=cmd|' /C calc'!A0", "K-3"}
+    assert by_contract["'=cmd|' /C calc'!A0"]["account_id"] == "'@SUM(1)"
+    assert by_contract["K-3"]["claim_id"] == "'\u2002-1+1"
+    assert by_contract["K-1"]["amount"] == "50.00"
+    assert by_contract["K-1"]["service_month"] == "2026-03-01"
+
+
+def test_a_decrease_stays_a_negative_number(drop_settings):
+    post(drop_settings, AccountMonth(amount=Decimal(100), credit_percent=Decimal(10)))
+    post(drop_settings, AccountMonth())
+    approvals.decide(drop_settings, "decrease:K-1:2026-03:availability", is_approved=True, by="Ada", because="restated")
+    run_id = post(drop_settings, AccountMonth())
+    delivery.deliver(drop_settings, run_id=run_id)
+    contents = [body for key, body in bodies(drop_settings).items() if key.endswith(".csv")]
+    amounts = [row["amount"] for body in contents for row in csv.DictReader(io.StringIO(body.decode(), newline=""))]
+    assert sorted(amounts) == ["-50.00", "100"]
+
+
+def test_parquet_holds_the_lines_exactly(drop_settings):
+    run_id = post(drop_settings, *MANY)
+    delivery.deliver(drop_settings, run_id=run_id)
+    (body,) = [body for key, body in bodies(drop_settings).items() if key.endswith(".parquet")]
+    table = pyarrow.parquet.read_table(pyarrow.BufferReader(body))
+    held = rows(
+        drop_settings,
+        "select line_item_id::text, contract_id, amount, service_month, recorded_at, line_hash"
+        " from billing.credit_line_items order by chain_position",
+    )
+    names = ["line_item_id", "contract_id", "amount", "service_month", "recorded_at", "line_hash"]
+    assert [tuple(row[name] for name in names) for row in table.to_pylist()] == held
+
+
+def test_a_repeat_writes_nothing_and_the_same_lines_give_the_same_bytes(drop_settings):
+    run_id = post(drop_settings, *MANY)
+    delivery.deliver(drop_settings, run_id=run_id)
+    first = bodies(drop_settings)
+    assert delivery.deliver(drop_settings, run_id=run_id) == []
+    with connect(drop_settings.warehouse) as connection:
+        lines = delivery.read_lines_of_run(connection, run_id, service_month=MARCH)
+    assert delivery.csv_bytes(lines) in first.values()
+    assert delivery.parquet_bytes(lines) in first.values()
+    assert versions(drop_settings) == 3
+
+
+def test_a_run_that_appended_nothing_drops_nothing(drop_settings):
+    run_id = post(drop_settings, AccountMonth(credit_status="expired"))
+    assert delivery.deliver(drop_settings, run_id=run_id) == []
+    assert versions(drop_settings) == 0
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+def test_broken_off_after_any_write_the_repeat_makes_it_whole(drop_settings, monkeypatch, writes):
+    whole = post(drop_settings, *MANY)
+
+    class Killed(BaseException):
+        pass
+
+    done = 0
+
+    def counted(write):
+        def step(*arguments, **options):
+            nonlocal done
+            if done == writes:
+                raise Killed
+            done += 1
+            return write(*arguments, **options)
+
+        return step
+
+    with monkeypatch.context() as patched:
+        patched.setattr(objects, "put", counted(objects.put))
+        patched.setattr(objects, "put_if_absent", counted(objects.put_if_absent))
+        # After the last write, before it is recorded.
+        patched.setattr(psycopg.Cursor, "executemany", counted(psycopg.Cursor.executemany))
+        with pytest.raises(Killed):
+            delivery.deliver(drop_settings, run_id=whole)
+    assert not any(key.endswith("manifest.json") for key in bodies(drop_settings)) or writes == 3
+    keys = delivery.deliver(drop_settings, run_id=whole)
+    dropped = bodies(drop_settings)
+    assert sorted(dropped) == sorted(keys)
+    (manifest,) = [json.loads(body) for key, body in dropped.items() if key.endswith("manifest.json")]
+    for item in manifest["objects"]:
+        assert item["sha256"] == hashlib.sha256(dropped[item["key"]]).hexdigest()
+
+
+def test_a_later_run_drops_what_an_earlier_one_left_and_goodwill(drop_settings):
+    earlier = post(drop_settings, AccountMonth())
+    given = approvals.goodwill(
+        drop_settings, contract_id="K-1", service_month=MARCH, amount="5", by="Ada", because="late"
+    )
+    later = post(drop_settings, AccountMonth(), AccountMonth(contract_id="K-2"))
+    keys = delivery.deliver(drop_settings, run_id=later)
+    for run_id in (earlier, given.run_id, later):
+        assert f"{delivery.drop_prefix(run_id, service_month=MARCH)}/manifest.json" in keys
+    assert len(keys) == 9
+
+
+def test_a_foreign_manifest_is_never_overwritten(drop_settings):
+    run_id = post(drop_settings, AccountMonth())
+    key = f"{delivery.drop_prefix(run_id, service_month=MARCH)}/manifest.json"
+    objects.put(drop_settings.exports, key, b"{}")
+    with pytest.raises(delivery.DropConflict, match="manifest"):
+        delivery.deliver(drop_settings, run_id=run_id)
+    assert bodies(drop_settings) == {key: b"{}"}
+
+
+def test_four_at_once_drop_one_manifest(drop_settings):
+    run_id = post(drop_settings, *MANY)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: delivery.deliver(drop_settings, run_id=run_id), range(4)))
+    manifests = [
+        version for version in objects.list_versions(drop_settings.exports) if version.key.endswith("manifest.json")
+    ]
+    assert len(manifests) == 1
+    assert rows(drop_settings, "select count(*) from billing.deliveries where is_manifest") == [(1,)]
