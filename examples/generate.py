@@ -144,7 +144,7 @@ def _write_checks(out_dir: Path, *, seed: int) -> Iterator[Path]:
             suffix = "ndjson.gz"
         body = writers[suffix](rows)
         if date == DAY_WITH_A_BAD_ROW:
-            body = gzip.compress(gzip.decompress(body) + _line(BAD_ROW), mtime=0)
+            body = gzip.compress(gzip.decompress(body) + _line(BAD_ROW), compresslevel=6, mtime=0)
         exported_at = date + timedelta(days=1, minutes=5)
         names_of_day = [f"checks-{date:%Y-%m-%d}.{suffix}"]
         if date == COPIED_DAY:
@@ -165,12 +165,12 @@ def _ndjson(rows: list[tuple]) -> bytes:
         + "}\n"
         for name, location, at, status, latency, error in rows
     )
-    return gzip.compress("".join(lines).encode(), mtime=0)
+    return gzip.compress("".join(lines).encode(), compresslevel=6, mtime=0)
 
 
 def _csv(rows: list[tuple]) -> bytes:
     lines = (",".join("" if value is None else str(value) for value in row) for row in rows)
-    return gzip.compress("\n".join([",".join(CHECK_FIELDS), *lines, ""]).encode(), mtime=0)
+    return gzip.compress("\n".join([",".join(CHECK_FIELDS), *lines, ""]).encode(), compresslevel=6, mtime=0)
 
 
 def _parquet(rows: list[tuple]) -> bytes:
@@ -197,7 +197,7 @@ def _write_tickets(out_dir: Path, *, seed: int) -> Path:
     path = out_dir / "tickets" / "events" / "tickets-2026-03.ndjson.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     events = make_tickets(contracts, seed=seed)
-    path.write_bytes(gzip.compress(b"".join(_line(event) for event in events), mtime=0))
+    path.write_bytes(gzip.compress(b"".join(_line(event) for event in events), compresslevel=6, mtime=0))
     return _stamp(path, EXPORTED_AT["tickets/"])
 
 
