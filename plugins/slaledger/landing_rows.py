@@ -94,7 +94,8 @@ def _write_documents(connection: psycopg.Connection, object_id: str, documents: 
     for document in documents:
         connection.execute(
             "insert into raw.status_page_documents "
-            "(object_id, kind, page_id, page_updated_at, incident_ids, maintenance_ids) values (%s, %s, %s, %s, %s, %s)",
+            "(object_id, kind, page_id, page_updated_at, incident_ids, maintenance_ids) "
+            "values (%s, %s, %s, %s, %s, %s)",
             [
                 object_id,
                 document.kind,

@@ -1,0 +1,1 @@
+"""Feeds: one module a family, pure: the formats it comes in → records or rejects."""

@@ -14,10 +14,8 @@ def monitor(row: Mapping[str, Any]) -> dict[str, Any]:
     locations = values.text(row, "locations", limit=values.MAX_TEXT_LENGTH).split(";")
     if not all(location.strip() for location in locations):
         raise RowRejected("missing_field", "`locations` holds an empty item")
-    active_from, active_until = (
-        values.optional_instant(row, "active_from"),
-        values.optional_instant(row, "active_until"),
-    )
+    active_from = values.optional_instant(row, "active_from")
+    active_until = values.optional_instant(row, "active_until")
     values.check_order(active_from, active_until, "active_from, active_until")
     return {
         "monitor_id": values.text(row, "monitor_id"),

@@ -10,14 +10,14 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from slaledger.feeds import values
 from slaledger.feeds.bodies import MAX_ROW_BYTES, Line
 from slaledger.feeds.csv_records import Header
 from slaledger.feeds.reasons import RowRejected
 from slaledger.feeds.rows import Notes, parse_line
-from slaledger.streaks import STATUSES, Checks, Pair, microseconds
+from slaledger.streaks import STATUSES, Checks, Pair, concatenate, microseconds
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,19 +69,21 @@ class NdjsonColumns:
         parts, left = [], np.arange(len(lines))
         tried = 0
         while len(left):
-            if tried == len(self._shapes):
-                if len(left) < _WORTH_LEARNING or tried == _MAX_SHAPES or not self._learn(lines[left[0]].as_py()):
-                    break
+            if tried == len(self._shapes) and not self._learn(lines, left):
+                break
             matched = _match(lines.take(left), _ndjson_pattern(self._shapes[tried], characters))
             checks, is_vouched = _checks(matched, self._known, self._latest)
             parts.append(checks)
             left = left[~is_vouched]
             tried += 1
-        return Vouched(len(lines), offsets, _joined(parts), left)
+        return Vouched(len(lines), offsets, concatenate(parts), left)
 
-    def _learn(self, content: bytes) -> bool:
+    def _learn(self, lines: pa.Array, left: np.ndarray) -> bool:
+        """Learn the shape of the first line that is left; whether it is worth it, and a new one."""
+        if len(left) < _WORTH_LEARNING or len(self._shapes) == _MAX_SHAPES:
+            return False
         try:
-            row = parse_line(Line(0, content.strip()))
+            row = parse_line(Line(0, lines[int(left[0])].as_py().strip()))
         except RowRejected:
             return False
         shape = tuple(row)
@@ -260,13 +262,3 @@ def _name(content: bytes) -> str | None:
         return None if "\x00" in name else values.text({"id": name}, "id")
     except (UnicodeDecodeError, RowRejected):
         return None
-
-
-def _joined(parts: list[Checks]) -> Checks:
-    from slaledger.streaks import concatenate
-
-    return concatenate(parts)
-
-
-Columns = NdjsonColumns | CsvColumns
-_Row = Mapping[str, Any]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slaledger.feeds import strict_json
+from slaledger.feeds.bodies import MAX_ROW_BYTES
 from slaledger.feeds.check_columns import Known, vouch_columns
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 from slaledger.feeds.registry import CHECKS
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _BATCH_ROWS = 1 << 17
+_TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
 def batches(
     path: Path, known: Known, latest: datetime, notes: Notes
-) -> Iterator[tuple[int, Checks, list[tuple[int, dict[str, Any] | RowRejected]]]]:
+) -> Iterator[tuple[int, Checks, list[tuple[int, dict[str, Any]]]]]:
     """(number of the batch's first row, the checks vouched for, the other rows by their index in the batch).
 
     Raises `ObjectRejected`.
@@ -94,36 +97,44 @@ def _instants(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def _row(batch: pa.RecordBatch, index: int) -> dict[str, Any] | RowRejected:
-    """One row as the strict rule reads it: instants as text."""
+def _row(batch: pa.RecordBatch, index: int) -> dict[str, Any]:
+    """One row, its texts as bytes: Parquet does not promise that they are UTF-8."""
+    import pyarrow as pa
+
     row: dict[str, Any] = {}
     for name in batch.schema.names:
         scalar = _plain(batch.column(name))[index]
-        try:
-            value = _instant_text(scalar) if name == "checked_at" else scalar.as_py()
-        except UnicodeDecodeError:
-            return RowRejected("invalid_utf8", f"`{name}` is no valid UTF-8")
-        except (ValueError, OverflowError):
-            value = None if scalar.as_py is None else "out of range"
-        if isinstance(value, str) and "\x00" in value:
-            return RowRejected("nul_character", f"`{name}` holds a NUL")
-        row[name] = value if value is None or isinstance(value, (str, bool, int, float)) else repr(type(value).__name__)
+        if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
+            row[name] = scalar.cast(pa.large_binary()).as_py()
+        elif pa.types.is_timestamp(scalar.type) and scalar.is_valid:
+            row[name] = _instant_text(scalar).encode()
+        elif scalar.is_valid and not isinstance(scalar.as_py(), (bool, int, float)):
+            row[name] = {"type": str(scalar.type)}
+        else:
+            row[name] = scalar.as_py()
     return row
 
 
-def _instant_text(scalar: pa.Scalar) -> Any:
-    import pyarrow as pa
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row as the strict rule reads it. Raises `RowRejected` for what is no text."""
+    texts = {}
+    for name, value in row.items():
+        try:
+            texts[name] = value.decode("utf-8") if isinstance(value, bytes) else value
+        except UnicodeDecodeError:
+            raise RowRejected("invalid_utf8", f"`{name}` is no valid UTF-8") from None
+    strict_json.check(texts)
+    if sum(len(value) for value in row.values() if isinstance(value, bytes)) > MAX_ROW_BYTES:
+        raise RowRejected("row_too_long", "the row is over 1 MiB")
+    return texts
 
-    if not pa.types.is_timestamp(scalar.type) or not scalar.is_valid:
-        return scalar.as_py()
-    ticks, per_second = scalar.value, {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[scalar.type.unit]
-    seconds, rest = divmod(ticks, per_second)
-    fraction = str(rest * (10**9 // per_second)).rjust(9, "0").rstrip("0")
-    text = datetime.fromtimestamp(0).min.isoformat() if abs(seconds) > 10**11 else _utc(seconds)
+
+def _instant_text(scalar: pa.TimestampScalar) -> str:
+    """A timestamp as ISO 8601, to its last digit; without an offset where it has no zone."""
+    seconds, rest = divmod(scalar.value, _TICKS[scalar.type.unit])
+    fraction = str(rest * (10**9 // _TICKS[scalar.type.unit])).rjust(9, "0").rstrip("0")
+    try:
+        text = (datetime(1970, 1, 1) + timedelta(seconds=seconds)).isoformat()
+    except OverflowError:
+        text = "out of range"
     return f"{text}{'.' + fraction if fraction else ''}{'' if scalar.type.tz is None else 'Z'}"
-
-
-def _utc(seconds: int) -> str:
-    from datetime import UTC, timedelta
-
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")

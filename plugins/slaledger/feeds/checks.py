@@ -1,4 +1,4 @@
-"""`monitoring/checks/`: NDJSON, CSV or Parquet → checks as columns, rejects, and the checks that the catalog does not know.
+"""`monitoring/checks/`: NDJSON, CSV or Parquet → checks as columns, and rejects.
 
 One rule for a row, `_Judge.check`; the columns of `check_columns` only vouch for rows that it would surely take.
 """
@@ -26,7 +26,7 @@ from slaledger.feeds.check_columns import CsvColumns, Known, NdjsonColumns, Vouc
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 from slaledger.feeds.registry import CHECKS
 from slaledger.feeds.rows import Notes, Reject, by_digest, kept, parse_line, refuse_documents
-from slaledger.streaks import STATUSES, Checks, Pair, concatenate, microseconds
+from slaledger.streaks import STATUSES, Checks, Pair, microseconds
 
 _BLOCK_BYTES = 4 << 20
 _MAX_ROWS = 20_000_000
@@ -223,26 +223,16 @@ def _take(slow: _Slow, line: Line, header: csv_records.Header | None, notes: Not
 
 
 def _read_parquet(path: Path, format: str, judge: _Judge, notes: Notes) -> Iterator[Batch]:
-    from slaledger.feeds.check_parquet import batches
+    from slaledger.feeds import check_parquet
 
-    for number, checks, others in batches(path, judge.known, judge.latest, notes):
+    for number, checks, others in check_parquet.batches(path, judge.known, judge.latest, notes):
         slow = _Slow(judge)
         for index, row in others:
-            if isinstance(row, RowRejected):
-                slow.reject(number + index, row, {"sha256": _no_digest(number + index)})
-            else:
-                slow.take(Line(number + index, repr(sorted(row.items())).encode()), row)
+            line = Line(number + index, repr(sorted(row.items())).encode())
+            try:
+                slow.take(line, check_parquet.plain(row))
+            except RowRejected as error:
+                slow.reject(line.number, error, by_digest(line))
         batch = Batch(rows=len(checks) + len(others), checks=[checks])
         slow.add_to(batch)
         yield batch
-
-
-def _no_digest(number: int) -> str:
-    import hashlib
-
-    return hashlib.sha256(f"row {number}".encode()).hexdigest()
-
-
-def joined(batches: list[Checks]) -> Checks:
-    """Columns of several batches as one."""
-    return concatenate(batches)

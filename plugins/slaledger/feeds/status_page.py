@@ -1,4 +1,4 @@
-"""`status_page/statuspage/`: documents as Atlassian Statuspage API v2 serves them. A row is an incident or a maintenance."""
+"""`status_page/statuspage/`: documents of Atlassian Statuspage API v2. A row is an incident or a maintenance."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def _documents(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _terms(text: str, first_line: int) -> dict[str, object]:
-    from slaledger.terms import read_document
+    from slaledger.terms import read_document, to_json
 
     if len(text.encode()) > MAX_ROW_BYTES:
         raise RowRejected("row_too_long", "the document is over 1 MiB")
@@ -57,5 +57,5 @@ def _terms(text: str, first_line: int) -> dict[str, object]:
         "terms_id": values.text(parsed, "id"),
         "version": values.text(parsed, "version"),
         "effective_from": values.instant(parsed, "effective_from"),
-        "document": json.loads(json.dumps(parsed, default=str)),
+        "document": json.loads(to_json(parsed)),
     }

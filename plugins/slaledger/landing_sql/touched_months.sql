@@ -1,1 +1,109 @@
-select '2026-01' as service_month where false and %(run_id)s is not null
+-- The service months that the objects of a run speak of: those they landed in it, or were judged or settled again.
+-- A month is touched in any time zone (14 hours either way), within the time that contracts and exports cover.
+with objects as (
+    select
+        source_objects.object_id,
+        source_objects.feed
+    from raw.source_objects
+    where source_objects.run_id = %(run_id)s
+),
+
+bounds as (
+    select
+        greatest(min(contracts.starts_at), max(source_objects.exported_at) - interval '10 years') as first_at,
+        max(source_objects.exported_at) as last_at
+    from raw.source_objects
+    left join raw.contracts
+        on source_objects.object_id = contracts.object_id
+),
+
+spoken as (
+    select
+        check_spans.object_id,
+        check_spans.first_at,
+        check_spans.last_at
+    from raw.check_spans
+    union all
+    select
+        incidents.object_id,
+        coalesce(incidents.scheduled_for, incidents.started_at, incidents.created_at) as first_at,
+        coalesce(incidents.scheduled_until, incidents.resolved_at, bounds.last_at) as last_at
+    from raw.incidents
+    cross join bounds
+    union all
+    select
+        notices.object_id,
+        least(notices.sent_at, notices.window_start) as first_at,
+        greatest(notices.sent_at, notices.window_end) as last_at
+    from raw.notices
+    union all
+    select
+        exclusions.object_id,
+        exclusions.starts_at as first_at,
+        exclusions.ends_at as last_at
+    from raw.exclusions
+    union all
+    select
+        ticket_events.object_id,
+        coalesce(created.at, ticket_events.at) as first_at,
+        coalesce(created.at, ticket_events.at) as last_at
+    from raw.ticket_events
+    left join raw.ticket_events as created
+        on
+            ticket_events.ticket_id = created.ticket_id
+            and created.type = 'created'
+    union all
+    select
+        fees.object_id,
+        fees.service_month + interval '15 days' as first_at,
+        fees.service_month + interval '15 days' as last_at
+    from raw.fees
+    union all
+    select
+        claims.object_id,
+        claims.service_month + interval '15 days' as first_at,
+        claims.service_month + interval '15 days' as last_at
+    from raw.claims
+    union all
+    select
+        contracts.object_id,
+        contracts.starts_at as first_at,
+        coalesce(contracts.ends_at, bounds.last_at) as last_at
+    from raw.contracts
+    cross join bounds
+),
+
+-- Catalog, accounts and terms hold for all time: they touch every month that anything speaks of.
+touched as (
+    select
+        spoken.first_at,
+        spoken.last_at
+    from spoken
+    inner join objects
+        on spoken.object_id = objects.object_id
+    union all
+    select
+        spoken.first_at,
+        spoken.last_at
+    from spoken
+    where exists (
+        select
+        from objects
+        where objects.feed in ('catalog/monitors', 'catalog/components', 'accounts/accounts', 'terms')
+    )
+),
+
+months as (
+    select distinct months.starts_at
+    from touched
+    cross join bounds
+    cross join lateral generate_series(
+        date_trunc('month', greatest(touched.first_at, bounds.first_at) - interval '14 hours', 'UTC'),
+        least(touched.last_at, bounds.last_at) + interval '14 hours',
+        interval '1 month'
+    ) as months (starts_at)
+)
+
+select to_char(months.starts_at at time zone 'UTC', 'YYYY-MM') as service_month
+from months
+order by months.starts_at
