@@ -108,7 +108,7 @@ final as (
         || named.given_name
         || ', which no export knows: it covers nothing there.' as detail
     from named
-    left join known
+    left outer join known
         on
             named.kind = known.kind
             and named.given_name = known.known_name

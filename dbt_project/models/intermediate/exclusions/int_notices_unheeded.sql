@@ -14,22 +14,26 @@ pairs as (
     select * from {{ ref('int_scope_pairs') }}
 ),
 
-versions_in_use as (
-    select distinct
-        pairs.terms_id,
-        pairs.terms_version,
-        pairs.in_force
-    from pairs
+notice_pairs as (
+    select * from {{ ref('int_notice_pairs') }}
 ),
 
+-- Only where some scope sees what the notice is about, and is addressed.
 failed as (
-    select verdicts.*
+    select distinct verdicts.*
     from verdicts
-    inner join versions_in_use
+    inner join notice_pairs on verdicts.notice_id = notice_pairs.notice_id
+    inner join pairs
         on
-            verdicts.terms_id = versions_in_use.terms_id
-            and verdicts.terms_version = versions_in_use.terms_version
-            and verdicts.judged_window && versions_in_use.in_force
+            verdicts.terms_id = pairs.terms_id
+            and verdicts.terms_version = pairs.terms_version
+            and verdicts.judged_window && pairs.in_force
+            and notice_pairs.service = pairs.service
+            and notice_pairs.region = pairs.region
+            and {{ is_addressed_to(
+                'verdicts.account_ids', 'notice', 'verdicts.notice_id',
+                'pairs.source_ids'
+            ) }}
     where not verdicts.is_sound
 ),
 
@@ -70,7 +74,7 @@ unheeded as (
         failed.*,
         unnest(failed.reasons) as code
     from failed
-    left join covered_by_peers
+    left outer join covered_by_peers
         on
             failed.notice_id = covered_by_peers.notice_id
             and failed.terms_id = covered_by_peers.terms_id

@@ -62,7 +62,7 @@ final as (
         tstzmultirange(granted.judged_window)
         - coalesce(taken.taken, '{}'::tstzmultirange) as kept_windows
     from granted
-    left join taken
+    left outer join taken
         on
             granted.scope_id = taken.scope_id
             and granted.notice_id = taken.notice_id

@@ -1,49 +1,30 @@
 -- Grain: one scope, terms version in force within the window, core service and
--- region. Rules D1, D3 and T3: what the scope sees, and by which version.
+-- region that the scope sees (rule D3), with what that version excludes.
 with
 
 scopes as (
     select * from {{ ref('int_scopes') }}
 ),
 
-measured as (
-    select * from {{ ref('int_window') }}
+scope_versions as (
+    select * from {{ ref('int_scope_versions') }}
 ),
 
 terms_versions as (
     select * from {{ ref('stg_terms__versions') }}
 ),
 
-versions as (
-    select
-        terms_versions.terms_id,
-        terms_versions.terms_version,
-        terms_versions.exclusion_categories,
-        terms_versions.core_services,
-        tstzrange(
-            terms_versions.effective_from, terms_versions.effective_until
-        )
-        * tstzrange(measured.started_at, measured.ended_at) as in_force
-    from terms_versions
-    cross join measured
-),
-
 seen as (
     select distinct
-        scopes.scope_id,
-        versions.terms_version,
+        scope_versions.scope_id,
+        scope_versions.terms_version,
+        scope_versions.in_force,
         core.service,
         visible.region
-    from scopes
-    inner join versions on scopes.terms_id = versions.terms_id
-    cross join lateral unnest(versions.core_services) as core (service)
-    cross join lateral (values (scopes.region), ('global')) as visible (region)
-    where
-        not isempty(versions.in_force)
-        and (
-            cardinality(scopes.services) = 0
-            or core.service = any(scopes.services)
-        )
+    from scope_versions
+    cross join lateral unnest(scope_versions.services) as core (service)
+    cross join
+        lateral (values (scope_versions.region), ('global')) as visible (region)
 ),
 
 final as (
@@ -52,16 +33,16 @@ final as (
         seen.terms_version,
         seen.service,
         seen.region,
+        seen.in_force,
         scopes.terms_id,
         scopes.source_ids,
-        versions.in_force,
-        versions.exclusion_categories
+        terms_versions.exclusion_categories
     from seen
     inner join scopes on seen.scope_id = scopes.scope_id
-    inner join versions
+    inner join terms_versions
         on
-            scopes.terms_id = versions.terms_id
-            and seen.terms_version = versions.terms_version
+            scopes.terms_id = terms_versions.terms_id
+            and seen.terms_version = terms_versions.terms_version
 )
 
 select * from final
