@@ -29,6 +29,7 @@ from slaledger.stack.home_secrets import secret, secret_path
 from slaledger.stack.processes import Process, StackError
 
 DATABASE = "airflow"
+PASSWORDS = "airflow_passwords.json"
 ROLES = {"admin": "admin", "auditor": "viewer", "billing": "op"}
 START_SECONDS = 120
 STOP_SECONDS = 15
@@ -70,7 +71,7 @@ def passwords(home: Path) -> dict[str, str]:
     return json.loads(
         secret(
             home,
-            "airflow_passwords.json",
+            PASSWORDS,
             make=lambda: json.dumps({user: secrets.token_urlsafe(15) for user in ROLES}),
         )
     )
@@ -109,7 +110,7 @@ def environment(home: Path, *, port: int, metadata: Warehouse, shared: Mapping[s
         ),
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{user}:{role}" for user, role in ROLES.items()),
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(secret_path(home, "airflow_passwords.json")),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(secret_path(home, PASSWORDS)),
         "AIRFLOW__API__HOST": "127.0.0.1",
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": url,

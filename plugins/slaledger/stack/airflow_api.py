@@ -44,7 +44,7 @@ class AirflowApi:
         return self._send("GET", "/api/v2/monitor/health")
 
     def dags(self) -> list[dict[str, Any]]:
-        """All DAGs, each with `dag_id`, `last_parsed_time`, `has_import_errors`…"""
+        """All DAGs, each with `dag_id`, `last_parsed_time` and more."""
         return list(self._pages("/api/v2/dags", "dags"))
 
     def import_errors(self) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ class AirflowApi:
         return self._api("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json=body)
 
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """The run's tasks: `task_id`, `map_index` (-1: not mapped), `state`, `try_number`, `rendered_map_index`…"""
+        """The run's tasks: `task_id`, `map_index` (-1: not mapped), `state`, `try_number` and more."""
         return list(self._pages(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"))
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, *, key: str = "return_value", map_index: int = -1) -> Any:

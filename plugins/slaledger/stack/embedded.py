@@ -16,6 +16,7 @@ import signal
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +164,10 @@ def _start_airflow(
             # Running parts know other ports, or another checkout.
             _stop_airflow(home, state)
         state["airflow_environment"] = digest
-        since = airflow.now()
         running = {part: _process(state, part) for part in airflow.PARTS}
         is_whole = all(processes.is_running(process) for process in running.values())
+        if not is_whole or "airflow_since" not in state:
+            state["airflow_since"] = airflow.now().isoformat()
         progress("Airflow's API server and DAG processor")
         for part in ("api-server", "dag-processor"):
             if not processes.is_running(running[part]):
@@ -179,14 +181,12 @@ def _start_airflow(
         log = home / "logs" / "api-server.log"
         raise StackError(f"Airflow's API does not start. Its log {log} ends:\n{processes.last_lines(log)}")
     state["ports"]["airflow"] = port
-    if is_whole:
-        return port
     airflow.prepare(api)
     progress("Airflow's scheduler")
     if not processes.is_running(running["scheduler"]):
         running["scheduler"] = airflow.spawn(home, "scheduler", variables)
         _note(home, state, "scheduler", None, running["scheduler"])
-    airflow.wait_for_work(api, since, running, home)
+    airflow.wait_for_work(api, datetime.fromisoformat(state["airflow_since"]), running, home)
     return port
 
 
@@ -220,11 +220,11 @@ def _heed(forced: Mapping[str, int], state: dict[str, Any], home: Path) -> None:
             continue
         if not is_free(port):
             raise StackError(
-                f"Port {port}, which was asked for {name}, is taken: see by whom with `ss -ltnp 'sport = :{port}'`, "
-                "or leave the choice to `sla up`."
+                f"Port {port}, which was asked for {name}, is taken: see by whom with "
+                f"`ss -ltnp 'sport = :{port}'`, or leave the choice to `sla up`."
             )
         if processes.is_running(process):
-            processes.stop(process, asked=signal.SIGINT, seconds=20)
+            processes.stop(home, parts[name], process, asked=signal.SIGINT, seconds=20)
 
 
 def _health(home: Path, state: dict[str, Any]) -> dict[str, Any]:
@@ -272,8 +272,8 @@ def _check_room(home: Path) -> None:
     free = shutil.disk_usage(home).free
     if free < NEEDED_BYTES:
         raise StackError(
-            f"Only {free // 1_000_000} MB are free at {home}, and the stack needs {NEEDED_BYTES // 1_000_000} MB: "
-            "make room, or set SLA_HOME to a place on a larger disk."
+            f"Only {free // 1_000_000} MB are free at {home}, and the stack needs "
+            f"{NEEDED_BYTES // 1_000_000} MB: make room, or set SLA_HOME to a place on a larger disk."
         )
 
 

@@ -30,3 +30,10 @@ def secret(home: Path, name: str, *, make: Callable[[], str] = lambda: secrets.t
             os.link(draft, path)
         draft.unlink()
     return path.read_text()
+
+
+def replace_secret(home: Path, name: str, value: str) -> None:
+    """Set the secret of this name."""
+    path = secret_path(home, name)
+    path.unlink(missing_ok=True)
+    secret(home, name, make=lambda: value)

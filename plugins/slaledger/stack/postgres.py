@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import shutil
@@ -99,6 +100,8 @@ class Postgres:
             self._initialize(prefix)
         # After a `kill -9` the server's children may live for a moment, and would block the new one.
         processes.kill(processes.of_home(self.home, "postgres"))
+        # Nobody is left whose lock this could be; its pid may by now be a stranger's.
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
         candidates = free_ports(self.home)
         preferred = self.port
         for _ in range(3):
@@ -113,19 +116,12 @@ class Postgres:
 
     def stop(self) -> None:
         """Shut down: open transactions are rolled back, committed ones are safe."""
-        processes.stop(self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
+        processes.stop(self.home, "postgres", self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
         self.process = None
 
     def ensure_database(self, name: str) -> Warehouse:
         """Create the database if it is not there."""
-        import psycopg
-        from psycopg import sql
-
-        with psycopg.connect(self.warehouse("postgres").dsn, autocommit=True) as connection:
-            known = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
-            if not known:
-                connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
-        return self.warehouse(name)
+        return ensure_database(self.warehouse("postgres"), name)
 
     def _initialize(self, prefix: list[str]) -> None:
         """`initdb` beside its place, then a rename: one that was interrupted leaves nothing half-made."""
@@ -204,3 +200,15 @@ class Postgres:
                 ) from None
             return False
         return True
+
+
+def ensure_database(server: Warehouse, name: str) -> Warehouse:
+    """Create a database if it is not there, on the server of the one given."""
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        known = connection.execute("select 1 from pg_database where datname = %s", [name]).fetchone()
+        if not known:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+    return dataclasses.replace(server, database=name)

@@ -100,10 +100,11 @@ def spawn(argv: Sequence[str], *, environment: Mapping[str, str], log: Path, dir
 
 
 def family(process: Process) -> set[Process]:
-    """The process, its descendants, and all in the session that it leads."""
+    """The process, its descendants, and all in the session that it leads; nothing once it has ended."""
+    if not is_running(process):
+        return set()
     running = _running()
-    members = {process.pid} if is_running(process) else set()
-    members |= {pid for pid, stat in running.items() if stat.session == process.pid}
+    members = {process.pid} | {pid for pid, stat in running.items() if stat.session == process.pid}
     grown = True
     while grown:
         children = {pid for pid, stat in running.items() if stat.parent in members} - members
@@ -160,18 +161,15 @@ def wait_gone(processes: set[Process], *, seconds: float) -> set[Process]:
     return left
 
 
-def stop(process: Process | None, *, asked: signal.Signals, seconds: float) -> None:
-    """Ask the process to end, wait, then kill what is left of it and of all it started.
+def stop(home: Path, part: str, process: Process | None, *, asked: signal.Signals, seconds: float) -> None:
+    """Ask a part's process to end, wait, then kill what is left of it and of all it started.
 
     Raises `StackError` when something survives even that.
     """
-    if process is None:
-        return
-    members = family(process)
-    send({process}, asked)
-    wait_gone({process}, seconds=seconds)
-    members |= family(process)
-    kill(members)
+    members = family(process) if process else set()
+    send({process} & members, asked)
+    wait_gone({process} & members, seconds=seconds)
+    kill(members | of_home(home, part))
 
 
 def kill(processes: set[Process]) -> None:

@@ -97,7 +97,7 @@ class S3:
 
     def stop(self) -> None:
         """Shut down. Nothing when it does not run."""
-        processes.stop(self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
+        processes.stop(self.home, "s3", self.process, asked=signal.SIGINT, seconds=STOP_SECONDS)
         self.process = None
         self._forget_ports()
 
@@ -122,7 +122,6 @@ class S3:
                 "-master.telemetry=false",
                 "-webdav=false",
                 "-admin.ui=false",
-                f"-bucket={self.bucket}",
                 *(f"-{flag}={port}" for flag, port in ports.items()),
             ],
             environment={
@@ -156,16 +155,31 @@ class S3:
         self.ports_file.unlink()
 
     def answers(self) -> bool:
-        """Whether the bucket is there (some time after the first answer); then switches its versions on."""
+        """Whether the bucket is there, with versions: some time after the server's first answer."""
         from botocore.exceptions import BotoCoreError, ClientError
 
-        client = _client(self.exports)
         try:
-            client.head_bucket(Bucket=self.bucket)
-            client.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
-            return client.get_bucket_versioning(Bucket=self.bucket).get("Status") == "Enabled"
+            ensure_bucket(self.exports)
         except (BotoCoreError, ClientError):
             return False
+        return True
+
+
+def ensure_bucket(exports: Exports) -> None:
+    """Create the bucket if it is not there, and have it keep versions.
+
+    Raises botocore's `ClientError` or `BotoCoreError`.
+    """
+    from botocore.exceptions import ClientError
+
+    client = _client(exports)
+    try:
+        client.head_bucket(Bucket=exports.bucket)
+    except ClientError as error:
+        if error.response["ResponseMetadata"]["HTTPStatusCode"] != 404:
+            raise
+        client.create_bucket(Bucket=exports.bucket)
+    client.put_bucket_versioning(Bucket=exports.bucket, VersioningConfiguration={"Status": "Enabled"})
 
 
 @functools.lru_cache(maxsize=4)
