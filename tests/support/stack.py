@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from slaledger import stack
 from slaledger.stack.postgres import Postgres
 from slaledger.stack.s3 import S3
 
@@ -30,3 +31,13 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def embedded_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[stack.StackState]:
+    """The whole stack, with Airflow; `home` is its SLA_HOME. For tests that leave it as whole as they found it."""
+    home = tmp_path_factory.mktemp("stack")
+    try:
+        yield stack.up(home, lambda _: None)
+    finally:
+        stack.down(home)
