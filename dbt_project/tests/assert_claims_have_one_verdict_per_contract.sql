@@ -22,7 +22,7 @@ final as (
         merged.claim_id as subject,
         'without a verdict' as problem
     from merged
-    left join claims
+    left outer join claims
         on merged.claim_id = claims.claim_id
     where claims.claim_id is null
     union all

@@ -22,9 +22,9 @@ credits as (
 
 final as (
     select
+        credits.basis,
         coalesce(account_months.contract_id, credits.contract_id)
-            as contract_id,
-        credits.basis
+            as contract_id
     from account_months
     full outer join credits
         on account_months.contract_id = credits.contract_id

@@ -40,8 +40,9 @@ expected as (
         on
             account_months.terms_id = versions.terms_id
             and account_months.terms_version = versions.terms_version
-    left join lateral jsonb_array_elements(versions.credit_tiers)
-        as tiers (tier)
+    left outer join
+        lateral jsonb_array_elements(versions.credit_tiers)
+            as tiers (tier)
         on true
     group by
         account_months.contract_id,

@@ -30,15 +30,15 @@ final as (
     from credits
     inner join build
         on credits.service_month = build.service_month
-    left join account_months
+    left outer join account_months
         on
             credits.contract_id = account_months.contract_id
             and credits.service_month = account_months.service_month
-    left join versions
+    left outer join versions
         on
             account_months.terms_id = versions.terms_id
             and account_months.terms_version = versions.terms_version
-    left join claims
+    left outer join claims
         on
             credits.claim_id = claims.claim_id
             and credits.contract_id = claims.contract_id

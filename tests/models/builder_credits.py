@@ -257,6 +257,34 @@ class Exports:
             updates=json.dumps(updates),
         )
 
+    def monitor(self, region: str, *watched: tuple[str, str], service: str = "dashboard") -> None:
+        """A monitor of one location, and minutely checks that are up from each first to each last instant."""
+        monitor_id = f"monitor-{service}-{region}"
+        self.add(
+            "monitors",
+            "catalog/monitors",
+            monitor_id=monitor_id,
+            service=service,
+            region=region,
+            locations=["fra"],
+            interval_seconds=60,
+        )
+        object_id = self.object("monitoring/checks")
+        for first, last in watched:
+            first_at, last_at = instant(first), instant(last)
+            self.rows.setdefault("check_streaks", []).append(
+                {
+                    "object_id": object_id,
+                    "monitor_id": monitor_id,
+                    "location": "fra",
+                    "status": "up",
+                    "first_at": first_at,
+                    "last_at": last_at,
+                    "n": 1 + (last_at - first_at) // timedelta(minutes=1),
+                    "max_gap_seconds": 60,
+                }
+            )
+
     def load(self, settings: Settings) -> None:
         """Write all of it, and the terms that follow from it."""
         from slaledger import terms

@@ -40,9 +40,9 @@ judged_by as (
         coalesce(versions.terms_version, fallback.terms_version)
             as terms_version
     from contract_months
-    left join fallback
+    left outer join fallback
         on true
-    left join versions
+    left outer join versions
         on
             contract_months.terms_id = versions.terms_id
             and contract_months.terms_version = versions.terms_version

@@ -29,7 +29,7 @@ standings as (
         max(credit_bases.month_status) as month_status,
         bool_or(credit_bases.standing = 'eligible') as is_any_eligible,
         max(credit_bases.reason)
-            filter (where credit_bases.basis = 'availability')
+        filter (where credit_bases.basis = 'availability')
             as credit_reason
     from credit_bases
     group by credit_bases.contract_id
@@ -49,7 +49,7 @@ subjects as (
         claims.*,
         claimed_contracts.contract_id
     from claims
-    left join claimed_contracts
+    left outer join claimed_contracts
         on claims.claim_id = claimed_contracts.claim_id
 ),
 
@@ -63,8 +63,8 @@ complete as (
         standings.uptime_percent,
         standings.month_status,
         standings.credit_reason,
-        coalesce(standings.is_any_eligible, false) as is_any_eligible,
         inclusions.missing,
+        coalesce(standings.is_any_eligible, false) as is_any_eligible,
         case
             when cardinality(inclusions.missing) = 0
                 then greatest(subjects.received_at, inclusions.last_given_at)
@@ -74,13 +74,13 @@ complete as (
         on
             coalesce(subjects.contract_id, '')
             = coalesce(claim_terms.contract_id, '')
-    left join standings
+    left outer join standings
         on subjects.contract_id = standings.contract_id
     cross join lateral (
         select
             coalesce(
-                array_agg(fields.field order by fields.field)
-                    filter (where fields.given_at is null),
+                array_agg(fields.field_name order by fields.field_name)
+                filter (where fields.given_at is null),
                 '{}'
             ) as missing,
             max(fields.given_at) as last_given_at
@@ -89,8 +89,8 @@ complete as (
             ('account_id', subjects.account_given_at),
             ('company_name', subjects.company_given_at),
             ('incident_timeline', subjects.timeline_given_at)
-        ) as fields (field, given_at)
-        where fields.field = any(claim_terms.claims_must_include)
+        ) as fields (field_name, given_at)
+        where fields.field_name = any(claim_terms.claims_must_include)
     ) as inclusions
 ),
 
@@ -113,21 +113,27 @@ judged as (
         decisions.is_approved,
         case
             when not reviewed.is_month_over then 'month_not_over'
-            when reviewed.account_id is not null and not reviewed.is_account_known
+            when
+                reviewed.account_id is not null
+                and not reviewed.is_account_known
                 then 'account_unknown'
             when
                 reviewed.account_id is not null
                 and reviewed.company_name is not null
                 and not reviewed.is_company_right
                 then 'company_mismatch'
-            when reviewed.account_id is not null and reviewed.contract_id is null
+            when
+                reviewed.account_id is not null
+                and reviewed.contract_id is null
                 then 'no_contract'
             when
                 reviewed.contract_id is not null
                 and reviewed.month_status not in ('held', 'blocked')
                 and not reviewed.is_any_eligible
                 then 'no_eligible_credit'
-            when reviewed.complete_at is null and build.as_of < reviewed.deadline_at
+            when
+                reviewed.complete_at is null
+                and build.as_of < reviewed.deadline_at
                 then 'incomplete'
             when reviewed.complete_at is null then 'incomplete_at_deadline'
             when reviewed.is_late and not reviewed.is_sent_in_time then 'late'
@@ -141,7 +147,7 @@ judged as (
         end as finding
     from reviewed
     cross join build
-    left join decisions
+    left outer join decisions
         on
             decisions.kind = 'claim'
             and reviewed.decision_subject = decisions.subject
@@ -156,7 +162,7 @@ ranked as (
             order by
                 judged.complete_at,
                 judged.received_at,
-                judged.claim_id collate "C"
+                {{ in_byte_order('judged.claim_id') }}
         ) as first_claim_id
     from judged
 ),

@@ -22,7 +22,7 @@ ordered as (
             order by
                 messages.received_at,
                 messages.sent_at,
-                messages.row_sha256 collate "C"
+                {{ in_byte_order('messages.row_sha256') }}
         ) as ordinal
     from messages
     inner join build
@@ -69,7 +69,7 @@ final as (
     select
         merged.*,
         accounts.account_id is not null as is_account_known,
-        accounts.company_key is not distinct from merged.company_key
+        coalesce(accounts.company_key = merged.company_key, false)
             as is_company_right,
         encode(
             sha256(convert_to(
@@ -93,7 +93,7 @@ final as (
     from merged
     inner join build
         on merged.service_month = build.service_month
-    left join accounts
+    left outer join accounts
         on merged.account_id = accounts.account_id
     where accounts.is_sandbox is not true
 )

@@ -37,13 +37,13 @@ downtime as (
         contract_months.measured,
         coalesce(
             range_agg(tstzrange(segments.started_at, segments.ended_at))
-                filter (where segments.kind = 'counted'),
+            filter (where segments.kind = 'counted'),
             '{}'::tstzmultirange
         ) as counted
     from contract_months
     inner join contract_scopes
         on contract_months.contract_id = contract_scopes.contract_id
-    left join segments
+    left outer join segments
         on
             contract_scopes.scope_id = segments.scope_id
             and contract_months.measured = segments.measured

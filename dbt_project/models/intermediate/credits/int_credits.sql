@@ -29,11 +29,11 @@ claims as (
         verdicts.contract_id is not null
         and verdicts.status in ('accepted', 'pending', 'needs_review')
     order by
-        verdicts.contract_id,
+        verdicts.contract_id asc,
         verdicts.status = 'accepted' desc,
         verdicts.complete_at,
-        verdicts.received_at,
-        verdicts.claim_id collate "C"
+        verdicts.received_at asc,
+        {{ in_byte_order('verdicts.claim_id') }}
 ),
 
 final as (
@@ -74,7 +74,7 @@ final as (
     cross join build
     inner join claim_terms
         on credit_bases.contract_id = claim_terms.contract_id
-    left join claims
+    left outer join claims
         on credit_bases.contract_id = claims.contract_id
 )
 

@@ -17,9 +17,9 @@ response_times as (
 credit_terms as (
     select
         contract_months.contract_id,
+        versions.response_credit_cap_percent as cap_percent,
         credit.term ->> 'severity' as severity,
-        (credit.term ->> 'percent')::numeric as percent_per_breach,
-        versions.response_credit_cap_percent as cap_percent
+        (credit.term ->> 'percent')::numeric as percent_per_breach
     from contract_months
     inner join versions
         on
@@ -52,7 +52,7 @@ final as (
             credit_terms.cap_percent
         ) as credit_percent
     from credit_terms
-    left join breaches
+    left outer join breaches
         on
             credit_terms.contract_id = breaches.contract_id
             and credit_terms.severity = breaches.severity

@@ -24,14 +24,14 @@ calendars as (
 
 days as (
     select
-        calendars.calendar_id,
         local_days.*,
+        calendars.calendar_id,
         extract(isodow from local_days.local_day) <= 5
         and holidays.holiday_date is null as is_business_day
     from calendars
     inner join local_days
         on calendars.time_zone = local_days.time_zone
-    left join holidays
+    left outer join holidays
         on
             calendars.calendar_id = holidays.calendar_id
             and local_days.local_day = holidays.holiday_date
@@ -52,9 +52,11 @@ final as (
             as business_day_number,
         coalesce(
             sum({{ seconds_between('days.started_at', 'days.ended_at') }})
-                filter (where days.is_business_day)
-                over (calendar_days rows between unbounded preceding
-                and 1 preceding),
+            filter (where days.is_business_day)
+                over (
+                    calendar_days rows between unbounded preceding
+                    and 1 preceding
+                ),
             0
         ) as business_seconds_before
     from days

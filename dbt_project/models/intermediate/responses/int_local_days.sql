@@ -25,11 +25,12 @@ zones as (
 
 targets as (
     select
-        coalesce(max((target.value ->> 'business_days')::integer), 0)
+        coalesce(max((targets.target ->> 'business_days')::integer), 0)
             as longest_days
     from versions
     cross join
-        lateral jsonb_each(versions.response_targets) as target (key, value)
+        lateral jsonb_each(versions.response_targets)
+            as targets (severity, target)
 ),
 
 claim_terms as (
@@ -66,16 +67,16 @@ reach as (
 midnights as (
     select
         zones.time_zone,
-        days.midnight,
-        (days.midnight at time zone 'UTC') at time zone zones.time_zone
-        - days.midnight as utc_offset
+        series.midnight,
+        (series.midnight at time zone 'UTC') at time zone zones.time_zone
+        - series.midnight as utc_offset
     from zones
     cross join reach
     cross join lateral generate_series(
         (reach.first_day - 2)::timestamp,
         (reach.last_day + 2)::timestamp,
         interval '1 day'
-    ) as days (midnight)
+    ) as series (midnight)
 ),
 
 steps as (
@@ -95,11 +96,12 @@ changes as (
         steps.next_utc_offset,
         min(minutes.minute_at) as changed_at
     from steps
-    cross join lateral generate_series(
-        steps.midnight at time zone 'UTC',
-        (steps.midnight + interval '1 day') at time zone 'UTC',
-        interval '1 minute'
-    ) as minutes (minute_at)
+    cross join
+        lateral generate_series(
+            steps.midnight at time zone 'UTC',
+            (steps.midnight + interval '1 day') at time zone 'UTC',
+            interval '1 minute'
+        ) as minutes (minute_at)
     where
         steps.utc_offset <> steps.next_utc_offset
         and (minutes.minute_at at time zone steps.time_zone)
@@ -168,13 +170,13 @@ final as (
         days.local_day,
         days.started_at,
         days.ended_at,
-        (days.started_at at time zone days.time_zone)
-        - (days.started_at at time zone 'UTC') as utc_offset,
         changes.changed_at,
-        changes.next_utc_offset as later_utc_offset
+        changes.next_utc_offset as later_utc_offset,
+        (days.started_at at time zone days.time_zone)
+        - (days.started_at at time zone 'UTC') as utc_offset
     from days
     cross join reach
-    left join changes
+    left outer join changes
         on
             days.time_zone = changes.time_zone
             and days.started_at < changes.changed_at

@@ -30,7 +30,9 @@ latest_severities as (
         severities.ticket_id,
         severities.severity
     from severities
-    order by severities.ticket_id, severities.ordinal desc
+    order by
+        severities.ticket_id asc,
+        severities.ordinal desc
 ),
 
 of_month as (
@@ -41,13 +43,13 @@ of_month as (
         deadlines.contract_id,
         ticket_contracts.terms_id,
         ticket_contracts.terms_version,
-        coalesce(ticket_contracts.is_guaranteed, false) as is_guaranteed,
         ticket_contracts.calendar_id,
         ticket_contracts.calendar_time_zone,
         deadlines.counted_reply_at,
         deadlines.severity as deadline_severity,
         latest_severities.severity as latest_severity,
         deadlines.due_at,
+        coalesce(ticket_contracts.is_guaranteed, false) as is_guaranteed,
         case
             when not tickets.is_customers then 'opened_by_company'
             when tickets.is_spam then 'spam'
@@ -61,13 +63,13 @@ of_month as (
         coalesce(deadlines.counted_reply_at, build.as_of) as measured_until
     from tickets
     cross join build
-    left join deadlines
+    left outer join deadlines
         on tickets.ticket_id = deadlines.ticket_id
-    left join ticket_contracts
+    left outer join ticket_contracts
         on
             deadlines.ticket_id = ticket_contracts.ticket_id
             and deadlines.contract_id = ticket_contracts.contract_id
-    left join latest_severities
+    left outer join latest_severities
         on tickets.ticket_id = latest_severities.ticket_id
     where
         date_trunc(
@@ -154,7 +156,7 @@ final as (
             else 'pending'
         end as outcome
     from of_month
-    left join counted
+    left outer join counted
         on of_month.ticket_id = counted.ticket_id
 )
 

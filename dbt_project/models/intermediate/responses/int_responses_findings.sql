@@ -41,7 +41,7 @@ creations as (
         bool_or(events.event_type = 'created') as is_creation_known,
         (array_agg(
             events.object_id
-            order by events.occurred_at, events.event_id collate "C"
+            order by events.occurred_at, {{ in_byte_order('events.event_id') }}
         ))[1] as object_id
     from events
     group by events.ticket_id
@@ -90,10 +90,12 @@ final as (
         'ticket_account_unknown' as code,
         of_month.ticket_id as subject,
         null::uuid as object_id,
-        coalesce('Account ' || of_month.account_id, 'An account that is not given')
+        coalesce(
+            'Account ' || of_month.account_id, 'An account that is not given'
+        )
         || ' is not among the accounts exported.' as detail
     from of_month
-    left join accounts
+    left outer join accounts
         on of_month.account_id = accounts.account_id
     where accounts.account_id is null
     union all
@@ -116,7 +118,7 @@ final as (
     from of_month
     inner join survivors
         on of_month.ticket_id = survivors.ticket_id
-    left join tickets
+    left outer join tickets
         on survivors.survivor_ticket_id = tickets.ticket_id
     where tickets.ticket_id is null
     union all

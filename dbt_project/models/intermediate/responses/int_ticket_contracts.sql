@@ -27,12 +27,12 @@ final as (
         versions.terms_id,
         versions.terms_version,
         versions.time_zone,
-        versions.is_guaranteed and contracts.has_active_agreement
-            as is_guaranteed,
         versions.counted_reply,
         versions.calendar_id,
         versions.calendar_time_zone,
-        versions.response_targets
+        versions.response_targets,
+        versions.is_guaranteed and contracts.has_active_agreement
+            as is_guaranteed
     from tickets
     inner join build
         on {{ is_near_month('tickets.created_at', 'build.service_month') }}
@@ -45,7 +45,7 @@ final as (
                 or tickets.created_at < contracts.ends_at
             )
             and not contracts.suspensions @> tickets.created_at
-    left join versions
+    left outer join versions
         on
             contracts.terms_id = versions.terms_id
             and tickets.created_at >= versions.effective_from

@@ -31,19 +31,20 @@ beginnings as (
         targets.due_at,
         ticket_contracts.created_at,
         case ticket_contracts.counted_reply
-            when 'any' then least(
-                tickets.first_human_reply_at, tickets.first_ai_reply_at
-            )
+            when 'any'
+                then least(
+                    tickets.first_human_reply_at, tickets.first_ai_reply_at
+                )
             else tickets.first_human_reply_at
         end as counted_reply_at
     from ticket_contracts
     inner join tickets
         on ticket_contracts.ticket_id = tickets.ticket_id
-    left join severities
+    left outer join severities
         on
             ticket_contracts.ticket_id = severities.ticket_id
             and severities.ordinal = 1
-    left join targets
+    left outer join targets
         on
             ticket_contracts.ticket_id = targets.ticket_id
             and ticket_contracts.contract_id = targets.contract_id
@@ -53,7 +54,7 @@ beginnings as (
         ticket_contracts.ticket_id,
         targets.due_at,
         ticket_contracts.terms_id is null,
-        ticket_contracts.contract_id collate "C"
+        {{ in_byte_order('ticket_contracts.contract_id') }}
 ),
 
 happenings as (
@@ -71,15 +72,15 @@ happenings as (
             and severities.ordinal > 1
             and (
                 beginnings.counted_reply_at is null
-                or severities.given_at <= beginnings.counted_reply_at
+                or beginnings.counted_reply_at >= severities.given_at
             )
-    left join targets as raised
+    left outer join targets as raised
         on
             beginnings.ticket_id = raised.ticket_id
             and beginnings.contract_id = raised.contract_id
             and severities.severity = raised.severity
             and severities.given_at = raised.counted_from
-    left join targets as lowered
+    left outer join targets as lowered
         on
             beginnings.ticket_id = lowered.ticket_id
             and beginnings.contract_id = lowered.contract_id
@@ -102,7 +103,7 @@ happenings as (
             and events.status in ('solved', 'closed')
             and (
                 beginnings.counted_reply_at is null
-                or events.occurred_at < beginnings.counted_reply_at
+                or beginnings.counted_reply_at > events.occurred_at
             )
 ),
 
@@ -158,7 +159,7 @@ folded as (
 last_steps as (
     select distinct on (folded.ticket_id) folded.*
     from folded
-    order by folded.ticket_id, folded.step desc
+    order by folded.ticket_id asc, folded.step desc
 ),
 
 final as (

@@ -10,7 +10,19 @@ build as (
 ),
 
 final as (
-    select events.*
+    select
+        events.ticket_id,
+        events.event_id,
+        events.occurred_at,
+        events.event_type,
+        events.actor,
+        events.account_id,
+        events.severity,
+        events.status,
+        events.target_ticket_id,
+        events.is_automatic,
+        events.object_id,
+        events.line_number
     from events
     inner join build
         on events.occurred_at <= build.as_of

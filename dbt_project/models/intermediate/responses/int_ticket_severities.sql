@@ -23,7 +23,7 @@ final as (
             order by
                 events.occurred_at,
                 events.event_type <> 'created',
-                events.event_id collate "C"
+                {{ in_byte_order('events.event_id') }}
         ) as ordinal
     from events
     inner join tickets

@@ -19,7 +19,7 @@ merges as (
     order by
         events.ticket_id,
         events.occurred_at desc,
-        events.event_id collate "C" desc
+        {{ in_byte_order('events.event_id') }} desc
 ),
 
 walks as (
@@ -66,15 +66,12 @@ circles as (
         on ends.merged_ticket_id = walks.merged_ticket_id
     where
         ends.is_circular
-        and walks.ticket_id = any(
-            ends.path[
-                array_position(ends.path, ends.target_ticket_id):
-            ]
-        )
+        and array_position(ends.path, walks.ticket_id)
+        >= array_position(ends.path, ends.target_ticket_id)
     order by
         ends.merged_ticket_id,
         walks.occurred_at desc,
-        walks.event_id collate "C" desc
+        {{ in_byte_order('walks.event_id') }} desc
 ),
 
 final as (
@@ -82,12 +79,13 @@ final as (
         merges.ticket_id,
         coalesce(circles.survivor_ticket_id, ends.target_ticket_id)
             as survivor_ticket_id,
-        merges.occurred_at as merged_at,
+        coalesce(circles.survivor_ticket_id, '') <> merges.ticket_id
+            as is_merged,
         merges.object_id
     from merges
     inner join ends
         on merges.ticket_id = ends.merged_ticket_id
-    left join circles
+    left outer join circles
         on merges.ticket_id = circles.merged_ticket_id
 )
 

@@ -67,13 +67,13 @@ local_dues as (
             else time '00:00'
         end as local_due
     from targets
-    left join business_days as from_days
+    left outer join business_days as from_days
         on
             targets.target_days is not null
             and targets.calendar_id = from_days.calendar_id
             and targets.time_zone = from_days.time_zone
             and targets.local_time::date = from_days.local_day
-    left join business_days as due_days
+    left outer join business_days as due_days
         on
             from_days.calendar_id = due_days.calendar_id
             and from_days.time_zone = due_days.time_zone

@@ -26,7 +26,7 @@ creations as (
     order by
         events.ticket_id,
         events.occurred_at,
-        events.event_id collate "C"
+        {{ in_byte_order('events.event_id') }}
 ),
 
 spam as (
@@ -44,15 +44,13 @@ tickets as (
         spam.ticket_id is not null as is_spam,
         coalesce(survivors.survivor_ticket_id, creations.ticket_id)
             as survivor_ticket_id,
-        survivors.ticket_id is not null
-        and survivors.survivor_ticket_id is distinct from creations.ticket_id
-            as is_merged
+        coalesce(survivors.is_merged, false) as is_merged
     from creations
-    left join survivors
+    left outer join survivors
         on creations.ticket_id = survivors.ticket_id
-    left join spam
+    left outer join spam
         on creations.ticket_id = spam.ticket_id
-    left join accounts
+    left outer join accounts
         on creations.account_id = accounts.account_id
     where accounts.is_sandbox is not true
 ),
@@ -86,10 +84,10 @@ inherited as (
             as first_ai_reply_at,
         (array_agg(
             tickets.account_id
-            order by tickets.created_at, tickets.ticket_id collate "C"
+            order by tickets.created_at, {{ in_byte_order('tickets.ticket_id') }}
         ) filter (where tickets.account_id is not null))[1] as account_id
     from tickets
-    left join replies
+    left outer join replies
         on tickets.ticket_id = replies.ticket_id
     where tickets.is_merged and tickets.is_customers
     group by tickets.survivor_ticket_id
@@ -110,9 +108,9 @@ final as (
         least(replies.first_ai_reply_at, inherited.first_ai_reply_at)
             as first_ai_reply_at
     from tickets
-    left join replies
+    left outer join replies
         on tickets.ticket_id = replies.ticket_id
-    left join inherited
+    left outer join inherited
         on
             tickets.ticket_id = inherited.ticket_id
             and not tickets.is_merged

@@ -22,7 +22,7 @@ in_force as (
         claims.claim_id,
         claims.row_sha256,
         source_objects.exported_at,
-        source_objects.key collate "C",
+        {{ in_byte_order('source_objects.key') }},
         claims.line_number
 ),
 
