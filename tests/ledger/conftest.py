@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 
 from slaledger import objects
 from slaledger.settings import Exports, Settings, Warehouse
+from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
-from tests.ledger.books import MARTS_SQL, publish_terms
+from tests.ledger.books import MARTS_SQL, AccountMonth, close, publish_terms
 
 
 @pytest.fixture(scope="session")
@@ -27,26 +29,35 @@ def template(warehouse_server) -> Warehouse:
     return warehouse
 
 
-@pytest.fixture
-def warehouse(template: Warehouse, warehouse_server) -> Iterator[Warehouse]:
+@contextmanager
+def fresh_books(template: Warehouse, server: Postgres, home: Path) -> Iterator[Settings]:
+    """The books alone: no bucket."""
     name = f"ledger_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(warehouse_server.warehouse("postgres").dsn, autocommit=True) as admin:
+    with psycopg.connect(server.warehouse("postgres").dsn, autocommit=True) as admin:
         admin.execute(f"create database {name} template {template.database}")
-        yield warehouse_server.warehouse(name)
+        settings = Settings(
+            home=home,
+            warehouse=server.warehouse(name),
+            exports=Exports(bucket="none", endpoint_url=None, region="us-east-1", access_key=None, secret_key=None),
+            quarantine_limit_percent=Decimal(10),
+        )
+        publish_terms(settings)
+        yield settings
         admin.execute(f"drop database {name} with (force)")
 
 
 @pytest.fixture
-def settings(warehouse: Warehouse, tmp_path: Path) -> Settings:
-    """The books alone: no bucket."""
-    made = Settings(
-        home=tmp_path,
-        warehouse=warehouse,
-        exports=Exports(bucket="none", endpoint_url=None, region="us-east-1", access_key=None, secret_key=None),
-        quarantine_limit_percent=Decimal(10),
-    )
-    publish_terms(made)
-    return made
+def settings(template: Warehouse, warehouse_server, tmp_path: Path) -> Iterator[Settings]:
+    with fresh_books(template, warehouse_server, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def closed_books(template: Warehouse, warehouse_server, tmp_path_factory) -> Iterator[Settings]:
+    """One line, for a module whose tests leave nothing behind."""
+    with fresh_books(template, warehouse_server, tmp_path_factory.mktemp("home")) as made:
+        close(made, AccountMonth())
+        yield made
 
 
 @pytest.fixture

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from slaledger import approvals, evidence, ledger
+from slaledger.warehouse import connect
+from tests.ledger.books import MARCH, AccountMonth, build, close, rows, validate
+
+LANDED = (Path(__file__).parent / "evidence.sql").read_text()
+
+
+def at(day: int, hour: int, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(2026, 3, day, hour, minute, second, tzinfo=UTC)
+
+
+MONTH = AccountMonth(
+    segments=[
+        (at(10, 8), at(10, 11, 43, 12), "counted", ["call_routing"], [], ["inc-1", "m-calls"]),
+        (at(12, 0), at(12, 1), "excluded", ["messaging_engine"], ["third_party_meta"], ["ex-1"]),
+        (at(20, 0), at(20, 2), "excluded", ["call_routing"], ["scheduled_maintenance"], ["mt-1"]),
+    ]
+)
+
+
+def explained(settings, line_item_id) -> str:
+    console = Console(width=400, record=True, file=io.StringIO())
+    console.print(evidence.explain(settings, str(line_item_id)))
+    return console.export_text()
+
+
+def ids(settings) -> list[uuid.UUID]:
+    return [row[0] for row in rows(settings, "select line_item_id from billing.credit_line_items order by ordinal")]
+
+
+@pytest.fixture
+def landed(settings):
+    with connect(settings.warehouse) as connection:
+        connection.execute(LANDED)
+    return settings
+
+
+def claimed(settings, *account_months):
+    """Close with the claim that the credit names."""
+    run_id = build(settings, *account_months)
+    with connect(settings.warehouse) as connection:
+        connection.execute(
+            """
+            insert into marts.fct_claims (
+                claim_id, account_id, contract_id, service_month, received_at, complete_at, deadline_at, status
+            )
+            values ('CL-1', 'A-1', 'K-1', %s, '2026-04-05T00:00Z', '2026-04-06T00:00Z', '2026-04-11T00:00Z', 'accepted')
+            """,
+            (MARCH,),
+        )
+    validate(settings, run_id)
+    return ledger.post_month(settings, run_id=run_id)
+
+
+def test_a_line_is_explained_down_to_objects_and_rows(landed):
+    claimed(landed, MONTH)
+    (item_id,) = ids(landed)
+    text = explained(landed, item_id)
+    for said in (
+        "Credit of 50.00 USD",
+        "account A-1, contract K-1, 2026-03",
+        "invoices from 2026-05-01",
+        "2678400 s",
+        "13392 s",
+        "100 × (1 − 13392 / 2678400) = 99.500000000000 %",
+        "uptime below 99.9 % → 5 %",
+        "1000.00 USD × 5 % = 50 → 50.00 USD",
+        "klink-enterprise",
+        "2026-01",
+        "CL-1 (credited)",
+        "2026-04-06T00:00:00+00:00",
+        "inc-1, m-calls",
+        "third_party_meta",
+        "approved_by Bob",
+        "no-1",
+        "action announce",
+        "status_page/statuspage/incidents.json",
+        "223",
+        "02" * 32,
+        "revision 1",
+        "hash version 1",
+    ):
+        assert said in text, said
+    # Notices to others, names and notes stay where they are; an overwritten object says nothing.
+    for unsaid in ("no-2", "Secret Corp", "900.00", "06" * 32):
+        assert unsaid not in text, unsaid
+
+
+def test_rows_lead_to_their_line_numbers(landed):
+    claimed(landed, MONTH)
+    ((document,),) = rows(
+        landed,
+        """
+        select document from billing.evidence inner join billing.credit_line_items using (evidence_sha256)
+        """,
+    )
+    content = json.loads(document)
+    assert {(row["kind"], row["id"], row["line_number"]) for row in content["rows"]} == {
+        ("contract", "K-1", 12),
+        ("fee", "K-1", 2),
+        ("monitor", "m-calls", 3),
+        ("incident", "inc-1", 7),
+        ("exclusion", "ex-1", 4),
+        ("notice", "no-1", 5),
+        ("claim", "CL-1", 1),
+        ("claim", "CL-1", 9),
+    }
+    assert {item["key"] for item in content["objects"]} == {
+        "monitoring/checks/march.ndjson",
+        "status_page/statuspage/incidents.json",
+        "exclusions/register.ndjson",
+        "notices/march.ndjson",
+        "accounts/contracts/all.ndjson",
+        "accounts/fees/2026.csv",
+        "claims/april.ndjson",
+        "catalog/monitors/all.csv",
+    }
+
+
+def test_inputs_name_every_object_in_force_that_the_month_may_have_read(landed):
+    claimed(landed, MONTH)
+    ((document,),) = rows(
+        landed, "select document from billing.evidence where strpos(document, 'slaledger inputs') > 0"
+    )
+    keys = [item["key"] for item in json.loads(document)["objects"]]
+    assert "monitoring/checks/march.ndjson" in keys
+    assert "monitoring/checks/january.ndjson" not in keys
+    assert keys == sorted(keys) and len(keys) == len(set(keys)) == 8
+
+
+def test_an_old_line_is_explained_as_it_was(landed):
+    claimed(landed, MONTH)
+    with connect(landed.warehouse) as connection:
+        connection.execute("update raw.source_objects set is_in_force = false where key like 'exclusions/%'")
+    close(
+        landed,
+        dataclasses.replace(
+            MONTH, uptime_percent=Decimal("98.5"), credit_percent=Decimal(10), amount=Decimal(100), segments=[]
+        ),
+    )
+    first, second = ids(landed)
+    assert "99.500000000000 %" in explained(landed, first)
+    assert "exclusions/register.ndjson" in explained(landed, first)
+    later = explained(landed, second)
+    assert "98.500000000000 %" in later and "revision 2" in later
+    assert "credit percent was 5, is 10" in later and str(first) in later
+
+
+def test_a_decrease_names_who_approved_it_and_goodwill_who_gave_it(landed):
+    claimed(landed, MONTH)
+    given = approvals.goodwill(landed, contract_id="K-1", service_month=MARCH, amount="5", by="Bo [b]", because="x")
+    assert "x, by Bo [b]" in explained(landed, given)
+    close(landed)
+    approvals.decide(landed, "decrease:K-1:2026-03:availability", is_approved=True, by="Ada", because="a sandbox")
+    close(landed)
+    ((item_id,),) = rows(landed, "select line_item_id from billing.credit_line_items where ordinal = 2")
+    text = explained(landed, item_id)
+    assert "by Ada at" in text and "a sandbox" in text and "the account-month is no more" in text
+    with pytest.raises(evidence.UnknownLine):
+        evidence.explain(landed, "not-an-id")
+
+
+def test_an_unknown_line_names_what_there_is(settings):
+    with pytest.raises(evidence.UnknownLine, match="no line yet"):
+        evidence.explain(settings, str(uuid.uuid4()))
+    close(settings, AccountMonth())
+    with pytest.raises(evidence.UnknownLine, match=r"K-1, 2026-03"):
+        evidence.explain(settings, str(uuid.uuid4()))
+
+
+class TestChain:
+    @pytest.fixture
+    def books(self, settings):
+        close(settings, *(AccountMonth(contract_id=f"K-{number}") for number in range(5)))
+        assert evidence.verify_chain(settings).is_intact
+        return settings
+
+    def tamper(self, settings, statement: str) -> None:
+        """As a superuser who switches the triggers off."""
+        with connect(settings.warehouse) as connection:
+            for table in ("credit_line_items", "evidence", "sla_statements"):
+                connection.execute(f"alter table billing.{table} disable trigger all")
+            connection.execute(statement)
+            for table in ("credit_line_items", "evidence", "sla_statements"):
+                connection.execute(f"alter table billing.{table} enable trigger all")
+
+    def test_holds_for_nothing(self, settings):
+        report = evidence.verify_chain(settings)
+        assert report.is_intact and report.lines == 0
+
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [
+            ("amount", "amount + 0.01"),
+            ("currency", "'EUR'"),
+            ("account_id", "'A-2'"),
+            ("reason", "'better'"),
+            ("claim_id", "null"),
+            ("applies_from", "'2027-01-01'"),
+            ("recorded_at", "recorded_at + interval '1 microsecond'"),
+            ("evidence_sha256", "(select min(evidence_sha256) from billing.evidence)"),
+            ("line_hash", "repeat('0', 64)"),
+        ],
+    )
+    def test_a_changed_column_is_found_at_its_line(self, books, column, value):
+        ((third,),) = rows(books, "select line_item_id from billing.credit_line_items where chain_position = 3")
+        if column == "evidence_sha256":
+            value = "(select max(evidence_sha256) from billing.evidence where evidence_sha256 <> lines.evidence_sha256)"
+        self.tamper(books, f"update billing.credit_line_items as lines set {column} = {value} where chain_position = 3")
+        report = evidence.verify_chain(books)
+        assert (report.first_bad_line, report.lines) == (third, 2)
+        assert str(third) in str(report)
+
+    def test_a_line_taken_out_is_found_at_the_next(self, books):
+        ((third,),) = rows(books, "select line_item_id from billing.credit_line_items where chain_position = 3")
+        self.tamper(books, "delete from billing.credit_line_items where chain_position = 2")
+        report = evidence.verify_chain(books)
+        assert report.first_bad_line == third and "2 is missing" in report.reason
+
+    def test_two_lines_that_changed_places_are_found(self, books):
+        self.tamper(
+            books,
+            """
+            update billing.credit_line_items set chain_position = case chain_position when 2 then 13 else 12 end
+            where chain_position in (2, 3);
+            update billing.credit_line_items set chain_position = chain_position - 10 where chain_position > 10
+            """,
+        )
+        assert not evidence.verify_chain(books).is_intact
+
+    def test_changed_evidence_is_found(self, books):
+        ((second, digest),) = rows(
+            books, "select line_item_id, evidence_sha256 from billing.credit_line_items where chain_position = 2"
+        )
+        with connect(books.warehouse) as connection:
+            connection.execute("alter table billing.evidence drop constraint evidence_is_its_digest")
+        self.tamper(books, f"update billing.evidence set document = document || ' ' where evidence_sha256 = '{digest}'")
+        report = evidence.verify_chain(books)
+        assert report.first_bad_line == second and digest in report.reason
+
+    def test_lines_taken_off_the_end_are_missed_by_what_was_dropped(self, books):
+        ((run_id,),) = rows(books, "select distinct run_id from billing.credit_line_items")
+        with connect(books.warehouse) as connection:
+            connection.execute(
+                """
+                insert into billing.deliveries (bucket, key, run_id, service_month, is_manifest, sha256, row_count)
+                values ('b', 'k/manifest.json', %s, %s, true, '', 5)
+                """,
+                (run_id, MARCH),
+            )
+        assert evidence.verify_chain(books).is_intact
+        self.tamper(books, "delete from billing.credit_line_items where chain_position = 5")
+        assert "k/manifest.json" in str(evidence.verify_chain(books))
