@@ -1,4 +1,4 @@
-"""Fills `raw.*` as landing would, for tests of response times, claims and credits, and builds a month with dbt."""
+"""Fills `raw.*` as landing would, for tests of models, and reads the marts that are built from it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from slaledger.feeds.values import company_key
-from slaledger.settings import Settings, Warehouse
+from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
 NAMESPACE = uuid.UUID("5a5f3a43-8b6e-4b86-9d34-2f4c7e9b1d10")
@@ -317,15 +317,15 @@ class Exports:
 
 @dataclass(frozen=True)
 class Built:
-    """A database whose marts are built."""
+    """A warehouse with models built."""
 
-    warehouse: Warehouse
+    settings: Settings
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query, as mappings."""
         from psycopg.rows import dict_row
 
-        with connect(self.warehouse) as connection:
+        with connect(self.settings.warehouse) as connection:
             return connection.cursor(row_factory=dict_row).execute(query, parameters).fetchall()
 
     def by(self, mart: str, *keys: str) -> dict[Any, dict[str, Any]]:
@@ -336,19 +336,3 @@ class Built:
             assert key not in found, f"{mart} has two rows of {key}"
             found[key] = row
         return found
-
-
-def build(settings: Settings, *, month: str, as_of: str, run_id: str | None = None) -> Built:
-    """Build a month as of an instant, as the pipeline does."""
-    from slaledger import transform
-
-    run_id = run_id or f"{month}-{as_of}"
-    transform.open_build(
-        settings,
-        run_id=run_id,
-        service_month=date.fromisoformat(f"{month}-01"),
-        as_of=instant(as_of),
-        is_closing=False,
-    )
-    transform.build_models(settings, run_id=run_id)
-    return Built(settings.warehouse)

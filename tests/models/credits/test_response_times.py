@@ -7,8 +7,10 @@ from decimal import Decimal
 
 import pytest
 
-from tests.models.builder_credits import Built, Exports, build, instant
+from tests.models.builder import build
+from tests.models.builder_credits import Built, Exports, instant
 
+MODELS = ("+fct_response_times", "+int_responses_findings")
 BERLIN = {"response_times": {"calendar": {"time_zone": "Europe/Berlin"}}}
 
 
@@ -140,9 +142,13 @@ def built(fresh_settings) -> Built:
     in_april(exports)
     in_other_months(exports)
     exports.load(fresh_settings)
-    build(fresh_settings, month="2026-03", as_of="2026-04-15T00:00Z")
-    build(fresh_settings, month="2026-10", as_of="2026-11-15T00:00Z")
-    return build(fresh_settings, month="2026-04", as_of="2026-05-01T12:00Z")
+    for month, as_of in (
+        ("2026-03", "2026-04-15T00:00Z"),
+        ("2026-10", "2026-11-15T00:00Z"),
+        ("2026-04", "2026-05-01T12:00Z"),
+    ):
+        build(fresh_settings, month=month, as_of=as_of, select=MODELS)
+    return Built(fresh_settings)
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +282,7 @@ def test_sandbox_accounts_have_no_rows(tickets: dict[str, dict]) -> None:
 
 
 def test_what_is_reported(built: Built) -> None:
-    found = {(row["code"], row["subject"]) for row in built.rows("select * from marts.fct_findings")}
+    found = {(row["code"], row["subject"]) for row in built.rows("select * from intermediate.int_responses_findings")}
     assert {
         ("reply_before_creation", "104"),
         ("ticket_without_creation", "never created"),
