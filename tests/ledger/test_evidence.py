@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import uuid
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -181,21 +182,44 @@ def test_an_unknown_line_names_what_there_is(settings):
         evidence.explain(settings, str(uuid.uuid4()))
 
 
-class TestChain:
-    @pytest.fixture
-    def books(self, settings):
-        close(settings, *(AccountMonth(contract_id=f"K-{number}") for number in range(5)))
-        assert evidence.verify_chain(settings).is_intact
-        return settings
+@pytest.fixture(scope="module")
+def books(closed_books):
+    close(closed_books, *(AccountMonth(contract_id=f"K-{number}") for number in range(1, 6)))
+    assert evidence.verify_chain(closed_books).lines == 5
+    return closed_books
 
-    def tamper(self, settings, statement: str) -> None:
-        """As a superuser who switches the triggers off."""
-        with connect(settings.warehouse) as connection:
-            for table in ("credit_line_items", "evidence", "sla_statements"):
-                connection.execute(f"alter table billing.{table} disable trigger all")
+
+class TestChain:
+    @contextmanager
+    def tampered(self, settings, statement: str):
+        """As a superuser who switches the triggers off; put back at the end."""
+        with connect(settings.warehouse) as connection, self.without_triggers(connection):
+            connection.execute("create table billing.kept_lines as table billing.credit_line_items")
+            connection.execute("create table billing.kept_evidence as table billing.evidence")
+            connection.execute("alter table billing.evidence drop constraint evidence_is_its_digest")
             connection.execute(statement)
-            for table in ("credit_line_items", "evidence", "sla_statements"):
-                connection.execute(f"alter table billing.{table} enable trigger all")
+        yield
+        with connect(settings.warehouse) as connection, self.without_triggers(connection):
+            connection.execute("delete from billing.credit_line_items")
+            connection.execute("delete from billing.evidence")
+            connection.execute("insert into billing.evidence table billing.kept_evidence")
+            connection.execute("insert into billing.credit_line_items table billing.kept_lines")
+            connection.execute("drop table billing.kept_lines, billing.kept_evidence")
+            connection.execute(
+                """
+                alter table billing.evidence add constraint evidence_is_its_digest
+                check (evidence_sha256 = encode(sha256(convert_to(document, 'UTF8')), 'hex'))
+                """
+            )
+        assert evidence.verify_chain(settings).is_intact
+
+    @contextmanager
+    def without_triggers(self, connection):
+        for table in ("credit_line_items", "evidence", "sla_statements"):
+            connection.execute(f"alter table billing.{table} disable trigger all")
+        yield
+        for table in ("credit_line_items", "evidence", "sla_statements"):
+            connection.execute(f"alter table billing.{table} enable trigger all")
 
     def test_holds_for_nothing(self, settings):
         report = evidence.verify_chain(settings)
@@ -219,48 +243,48 @@ class TestChain:
         ((third,),) = rows(books, "select line_item_id from billing.credit_line_items where chain_position = 3")
         if column == "evidence_sha256":
             value = "(select max(evidence_sha256) from billing.evidence where evidence_sha256 <> lines.evidence_sha256)"
-        self.tamper(books, f"update billing.credit_line_items as lines set {column} = {value} where chain_position = 3")
-        report = evidence.verify_chain(books)
+        statement = f"update billing.credit_line_items as lines set {column} = {value} where chain_position = 3"
+        with self.tampered(books, statement):
+            report = evidence.verify_chain(books)
         assert (report.first_bad_line, report.lines) == (third, 2)
         assert str(third) in str(report)
 
     def test_a_line_taken_out_is_found_at_the_next(self, books):
         ((third,),) = rows(books, "select line_item_id from billing.credit_line_items where chain_position = 3")
-        self.tamper(books, "delete from billing.credit_line_items where chain_position = 2")
-        report = evidence.verify_chain(books)
+        with self.tampered(books, "delete from billing.credit_line_items where chain_position = 2"):
+            report = evidence.verify_chain(books)
         assert report.first_bad_line == third and "2 is missing" in report.reason
 
     def test_two_lines_that_changed_places_are_found(self, books):
-        self.tamper(
-            books,
-            """
+        changed_places = """
             update billing.credit_line_items set chain_position = case chain_position when 2 then 13 else 12 end
             where chain_position in (2, 3);
             update billing.credit_line_items set chain_position = chain_position - 10 where chain_position > 10
-            """,
-        )
-        assert not evidence.verify_chain(books).is_intact
+        """
+        with self.tampered(books, changed_places):
+            assert not evidence.verify_chain(books).is_intact
 
     def test_changed_evidence_is_found(self, books):
         ((second, digest),) = rows(
             books, "select line_item_id, evidence_sha256 from billing.credit_line_items where chain_position = 2"
         )
-        with connect(books.warehouse) as connection:
-            connection.execute("alter table billing.evidence drop constraint evidence_is_its_digest")
-        self.tamper(books, f"update billing.evidence set document = document || ' ' where evidence_sha256 = '{digest}'")
-        report = evidence.verify_chain(books)
+        changed = f"update billing.evidence set document = document || ' ' where evidence_sha256 = '{digest}'"
+        with self.tampered(books, changed):
+            report = evidence.verify_chain(books)
         assert report.first_bad_line == second and digest in report.reason
 
     def test_lines_taken_off_the_end_are_missed_by_what_was_dropped(self, books):
-        ((run_id,),) = rows(books, "select distinct run_id from billing.credit_line_items")
+        ((run_id, count),) = rows(
+            books, "select run_id, count(*) from billing.credit_line_items where chain_position > 1 group by run_id"
+        )
         with connect(books.warehouse) as connection:
             connection.execute(
                 """
                 insert into billing.deliveries (bucket, key, run_id, service_month, is_manifest, sha256, row_count)
-                values ('b', 'k/manifest.json', %s, %s, true, '', 5)
+                values ('b', 'k/manifest.json', %s, %s, true, '', %s)
                 """,
-                (run_id, MARCH),
+                (run_id, MARCH, count),
             )
         assert evidence.verify_chain(books).is_intact
-        self.tamper(books, "delete from billing.credit_line_items where chain_position = 5")
-        assert "k/manifest.json" in str(evidence.verify_chain(books))
+        with self.tampered(books, "delete from billing.credit_line_items where chain_position = 5"):
+            assert "k/manifest.json" in str(evidence.verify_chain(books))
