@@ -287,8 +287,12 @@ def _land(connection: psycopg.Connection, settings: Settings, landing: Landing, 
             "run_id": landing.run_id,
         },
     ).fetchone()
-    if not is_claimed and (landing.fault or not _is_to_be_landed(connection, landing.object_id)):
+    if not is_claimed and not _is_to_be_landed(connection, landing.object_id):
         return LandedCounts()
+    if not is_claimed and landing.fault:
+        raise objects.ObjectMissing(
+            f"{version.key!r} is to be judged again by the catalog of now, but S3 no longer gives it: upload it again."
+        )
     is_in_force = landing_force.claim_in_force(connection, landing.object_id, is_latest=version.is_latest)
     try:
         with connection.transaction():

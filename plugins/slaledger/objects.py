@@ -29,13 +29,19 @@ class S3Unreachable(Exception):
 class S3Refused(Exception):
     """S3 answers, and refuses: no such bucket, wrong keys, no permission."""
 
+    is_final = True
+
 
 class ObjectMissing(Exception):
     """S3 lists the version but does not give it."""
 
+    is_final = True
+
 
 class ObjectCorrupt(Exception):
     """The body is whole, but not what S3's checksum says."""
+
+    is_final = True
 
 
 @dataclass(frozen=True)
@@ -90,7 +96,7 @@ def _named(exports: Exports, error: Exception, doing: str) -> Exception:
         code = str(error.response.get("Error", {}).get("Code", ""))
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         if code in _ABSENT_CODES:
-            return ObjectMissing(f"S3 at {where} has no longer what it listed ({code}) while {doing}.")
+            return ObjectMissing(f"S3 at {where} has no longer what it listed ({code}) while {doing}: upload it again.")
         if status < 500 and code not in ("SlowDown", "RequestTimeout"):
             return S3Refused(
                 f"S3 at {where} refuses ({code}) while {doing}: check that bucket {exports.bucket!r} exists "

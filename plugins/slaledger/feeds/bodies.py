@@ -17,7 +17,7 @@ MAX_DOCUMENT_BYTES = 64 << 20
 
 # A gzip stream may inflate to the floor in any case, then at most by the ratio, then no further.
 _INFLATE_FLOOR_BYTES = 64 << 20
-_INFLATE_RATIO = 250
+_INFLATE_RATIO = 150
 _INFLATE_LIMIT_BYTES = 8 << 30
 
 _CHUNK_BYTES = 1 << 18
@@ -29,6 +29,7 @@ _FOREIGN_MAGICS = {
     b"\x28\xb5\x2f\xfd": "zstandard",
     b"7z\xbc\xaf\x27\x1c": "7-zip",
     b"%PDF": "PDF",
+    b"PAR1": "Parquet",
     b"<": "XML or HTML",
 }
 PARQUET_MAGIC = b"PAR1"

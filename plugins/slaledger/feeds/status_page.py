@@ -70,6 +70,8 @@ def read(path: Path, notes: Notes) -> tuple[list[Document], Iterator[Record | Re
         root = strict_json.loads(document(path))
     except strict_json.NotJson as error:
         raise ObjectRejected("not_json", error.reason) from None
+    if strict_json.is_faulty(root):
+        raise ObjectRejected("not_json", "the document has one key twice, or is no JSON")
     lists = {
         name: root[name]
         for name in ("incidents", "scheduled_maintenances")

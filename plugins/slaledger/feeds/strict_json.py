@@ -96,6 +96,11 @@ def check(value: Any) -> None:
             pending += [(child, depth + 1) for child in item]
 
 
+def is_faulty(value: Any) -> bool:
+    """Whether the value itself is a fault, or an object with one key twice; what it holds is not looked at."""
+    return isinstance(value, (Fault, _Faulty))
+
+
 def _check_text(text: str) -> None:
     if "\x00" in text:
         raise RowRejected("nul_character", "a text holds a NUL")

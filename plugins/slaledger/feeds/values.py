@@ -19,6 +19,7 @@ Row = Mapping[str, Any]
 # An id ends in b-tree keys, which hold at most 2.7 kB together.
 MAX_ID_LENGTH = 256
 MAX_TEXT_LENGTH = 10_000
+_MAX_SECONDS = 86_400_000_000
 
 _INSTANT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,6}))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)",
@@ -131,9 +132,17 @@ def decimal(row: Row, field: str, *, is_zero_allowed: bool) -> Decimal:
     return Decimal(value)
 
 
-def optional_decimal(row: Row, field: str, *, is_zero_allowed: bool) -> Decimal | None:
-    """A plain decimal, or None where it is absent or empty."""
-    return None if is_absent(row, field) else decimal(row, field, is_zero_allowed=is_zero_allowed)
+def seconds(row: Row, field: str) -> Decimal:
+    """A required duration in seconds: above 0, at most a million days, to the microsecond."""
+    value = decimal(row, field, is_zero_allowed=False)
+    if value > _MAX_SECONDS:
+        raise RowRejected("invalid_number", f"`{field}` is over {_MAX_SECONDS} seconds")
+    return value
+
+
+def optional_seconds(row: Row, field: str) -> Decimal | None:
+    """A duration in seconds, or None where it is absent or empty."""
+    return None if is_absent(row, field) else seconds(row, field)
 
 
 def optional_count(row: Row, field: str) -> int | None:
