@@ -6,6 +6,7 @@ Functions over the `Exports` that the tests of credits use, too: `load` writes a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import random
@@ -122,6 +123,8 @@ def checks(
             following is None
             or following[1] != check[1]
             or following[0] - check[0] > timedelta(seconds=stale_after_seconds)
+            # A streak keeps its instants only where it is down, and an as-of time may cut it anywhere.
+            or check[1] == "degraded"
             or (cuts is not None and cuts.random() < 0.3)
         ):
             key = object_key or f"monitoring/checks/{number % 2}"
@@ -131,7 +134,7 @@ def checks(
 
 def _streak(exports: Exports, monitor_id: str, location: str, streak: Sequence[Check], key: str) -> None:
     ats = [checked_at for checked_at, _ in streak]
-    gaps = [(later - earlier).total_seconds() for earlier, later in zip(ats, ats[1:], strict=False)]
+    gaps = [(later - earlier).total_seconds() for earlier, later in itertools.pairwise(ats)]
     status = streak[0][1]
     exports.rows.setdefault("check_streaks", []).append(
         {
@@ -239,9 +242,7 @@ def contract(
         exports.account(account)
     months = ("2026-02", "2026-03", "2026-04", "2026-05", "2028-02")
     spans = ", ".join(f"[{_iso(start)}, {_iso(end)})" for start, end in suspensions)
-    exports.contract(
-        contract_id, account, region=region, suspensions="{" + spans + "}", **{"months": months, **given}
-    )
+    exports.contract(contract_id, account, region=region, suspensions="{" + spans + "}", **{"months": months, **given})
     exports.rows["contracts"][-1]["services"] = list(services)
 
 

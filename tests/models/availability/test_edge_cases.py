@@ -12,7 +12,7 @@ import pytest
 
 from tests.models.availability.conftest import Months, Row
 from tests.models.builder import Exports, checks, component, contract, every, incident, monitor
-from tests.models.builder_exclusions import entry
+from tests.models.builder_exclusions import add_entry
 
 APRIL, MARCH = "2026-04", "2026-03"
 
@@ -107,16 +107,13 @@ def world() -> Exports:
     exports.outage("r22", "2026-03-20T00:00:00Z", 60 * 86400)
     contract(exports, "C-r22", region="r22")
     contract(exports, "C-r22-out", region="r22", terms_id="out-of-base")
-    exports.add(
-        "exclusions",
-        "exclusions",
-        **entry(
-            "X-22",
-            "force_majeure",
-            period=("2026-03-01T00:00:00Z", "2026-06-01T00:00:00Z"),
-            regions=["r22"],
-            incident_ids=[exports.rows["incidents"][-1]["incident_id"]],
-        ),
+    add_entry(
+        exports,
+        "X-22",
+        "force_majeure",
+        period=("2026-03-01T00:00:00Z", "2026-06-01T00:00:00Z"),
+        regions=["r22"],
+        incident_ids=[exports.rows["incidents"][-1]["incident_id"]],
     )
     # 55, 56, 58: other regions, services not subscribed, services that are not core.
     exports.outage("r55-eu", "2026-04-10T00:00:00Z", 3600)
@@ -147,9 +144,7 @@ def world() -> Exports:
     for plan, region in (("starter", "r107"), ("enterprise", "r108")):
         exports.outage(region, "2026-04-10T00:00:00Z", 259200)
         contract(exports, f"C-{region}", region=region, plan=plan, active_agreement=plan == "starter")
-    exports.terms(
-        "custom-9995", availability={"commitment": 99.95}, credits=[{"below": 99.95, "percent": 7}]
-    )
+    exports.terms("custom-9995", availability={"commitment": 99.95}, credits=[{"below": 99.95, "percent": 7}])
     exports.outage("r109", "2026-04-10T00:00:00Z", 1297)
     contract(exports, "C-r109", region="r109", terms_id="custom-9995")
     # 114, 117: two contracts of one account.
