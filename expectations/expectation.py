@@ -15,7 +15,7 @@ WARNING = "warning"
 class Expectation:
     """A claim that holds while its query finds nothing.
 
-    The query is `sql/<gate>/<name>.sql`: it finds the current build in `audit.current_build`, and gives a row
+    The query is `sql/<gate>/<name>.sql`: it finds the build in `audit.current_build`, and gives a row
     (`subject`, `detail`: ids and figures, never a text that came in) for each breach, in a fixed order.
     """
 

@@ -58,6 +58,13 @@ EXPECTATIONS = (
         remedy="Clear the task `settle` of `land_exports`, or run `sla run` again.",
     ),
     Expectation(
+        name="checks_are_judged_by_the_catalog_in_force",
+        severity=CRITICAL,
+        table="raw.check_spans",
+        why="A monitor that is new, gone or stale sooner changes what its checks say (rules M2, M7).",
+        remedy="The catalog landed while the month was being built: run `sla run` again.",
+    ),
+    Expectation(
         name="landed_rows_match_the_counts_of_their_objects",
         severity=CRITICAL,
         table="raw.source_objects",

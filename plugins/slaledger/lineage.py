@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from slaledger import __version__
 from slaledger.settings import DBT_PROJECT_DIR, Settings, Warehouse
+from slaledger.warehouse import connect
 
 if TYPE_CHECKING:
     from openlineage.client import OpenLineageClient
@@ -28,6 +30,9 @@ PRODUCER = f"urn:slaledger:{__version__}"
 # Airflow's own settings (platform.md), so that dbt's and the gates' events land beside the tasks'.
 TRANSPORT_VARIABLE = "AIRFLOW__OPENLINEAGE__TRANSPORT"
 NAMESPACE_VARIABLE = "AIRFLOW__OPENLINEAGE__NAMESPACE"
+
+IMPORTED = re.compile(r'select \* from (?P<relation>"[^"]+"\."(?P<schema>[^"]+)"\."(?P<name>[^"]+)")')
+LAST = re.compile(r"select \* from final\s*$")
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,20 @@ def emit_dbt(settings: Settings, *, artifacts: Path) -> Sent:
     try:
         from openlineage.common.provider.dbt.local import DbtLocalArtifactProcessor
 
-        processor = DbtLocalArtifactProcessor(
+        columns = _columns(settings.warehouse)
+
+        class StarsNamed(DbtLocalArtifactProcessor):
+            """The parser of column lineage does not look through stars, and our models import and end with them."""
+
+            def get_dbt_metadata(self) -> Any:
+                manifest, *rest = super().get_dbt_metadata()
+                for node in manifest["nodes"].values():
+                    if node.get("compiled_code"):
+                        own = columns.get((node["schema"], node["alias"]))
+                        node["compiled_code"] = _name_stars(node["compiled_code"], own=own, columns=columns)
+                return manifest, *rest
+
+        processor = StarsNamed(
             producer=PRODUCER,
             job_namespace=_namespace(),
             project_dir=str(DBT_PROJECT_DIR),
@@ -120,6 +138,28 @@ def emit_gate(settings: Settings, *, gate: str, started_at: datetime, assertions
 def dataset_namespace(warehouse: Warehouse) -> str:
     """The namespace that dbt's and Airflow's own events give the warehouse's tables."""
     return f"postgres://{warehouse.host}:{warehouse.port}"
+
+
+def _columns(warehouse: Warehouse) -> dict[tuple[str, str], list[str]]:
+    """(schema, relation) → its columns, in their order."""
+    with connect(warehouse) as connection:
+        rows = connection.execute(
+            "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
+            " from information_schema.columns"
+            " where table_schema not in ('information_schema', 'pg_catalog') group by table_schema, table_name"
+        ).fetchall()
+    return {(schema, name): names for schema, name, names in rows}
+
+
+def _name_stars(query: str, *, own: list[str] | None, columns: Mapping[tuple[str, str], list[str]]) -> str:
+    """Name the columns of import CTEs (`select * from` a relation) and of the last `select * from final`."""
+
+    def named(match: re.Match[str]) -> str:
+        names = columns.get((match["schema"], match["name"]))
+        return f"select {', '.join(names)} from {match['relation']}" if names else match[0]
+
+    query = IMPORTED.sub(named, query)
+    return LAST.sub(f"select {', '.join(f'final.{name}' for name in own)} from final", query) if own else query
 
 
 def _severity(severity: str) -> str:

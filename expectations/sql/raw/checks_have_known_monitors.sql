@@ -14,7 +14,6 @@ final as (
     from raw.quarantined_rows
     inner join raw.source_objects
         on quarantined_rows.object_id = source_objects.object_id
-    cross join audit.current_build
     where
         source_objects.is_in_force
         and quarantined_rows.reason_code

@@ -20,7 +20,6 @@ final as (
         feeds.feed as subject,
         'the feed has no object' as detail
     from feeds
-    cross join audit.current_build
     left join raw.source_objects
         on feeds.feed = source_objects.feed and source_objects.is_in_force
     where source_objects.object_id is null

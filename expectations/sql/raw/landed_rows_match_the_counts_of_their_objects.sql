@@ -122,7 +122,6 @@ final as (
             ' that count as quarantined'
         ) as detail
     from object_counts
-    cross join audit.current_build
     where
         object_counts.held_kept <> object_counts.rows_kept
         or object_counts.held_quarantined <> object_counts.rows_quarantined

@@ -5,7 +5,6 @@ final as (
         source_objects.key as subject,
         concat('quarantined whole: ', source_objects.reason_code) as detail
     from raw.source_objects
-    cross join audit.current_build
     where
         source_objects.is_in_force and source_objects.status = 'quarantined'
 )

@@ -5,7 +5,6 @@ final as (
         source_objects.key as subject,
         'its key was deleted; its last version stays in force' as detail
     from raw.source_objects
-    cross join audit.current_build
     where source_objects.is_in_force and source_objects.is_deleted
 )
 

@@ -1,5 +1,5 @@
--- Rule M6: objects whose checks of one monitor and location overlap in time
--- carry the digest of the objects that they were reduced together with.
+-- Rule M6: checks of one monitor and location that overlap in time, in several
+-- objects, were reduced with the digest of just these other objects.
 with
 
 spans as (
@@ -11,9 +11,7 @@ spans as (
             rows between unbounded preceding and 1 preceding
         ) as reached_at
     from raw.check_spans
-    inner join raw.source_objects
-        on check_spans.object_id = source_objects.object_id
-    where source_objects.is_in_force
+    where check_spans.is_known
 ),
 
 islands as (
@@ -28,28 +26,45 @@ islands as (
     from spans
 ),
 
+neighbours as (
+    select
+        islands.object_id,
+        islands.monitor_id,
+        islands.location,
+        islands.settled_with,
+        string_agg(
+            others.object_id::text, ',' order by others.object_id::text
+        ) as object_ids
+    from islands
+    left join islands as others
+        on
+            islands.monitor_id = others.monitor_id
+            and islands.location = others.location
+            and islands.island = others.island
+            and islands.object_id <> others.object_id
+            and islands.first_at <= others.last_at
+            and islands.last_at >= others.first_at
+    group by
+        islands.object_id,
+        islands.monitor_id,
+        islands.location,
+        islands.settled_with
+),
+
 final as (
     select
-        islands.monitor_id as subject,
+        neighbours.monitor_id as subject,
         concat(
             'location ',
-            islands.location,
-            ': ',
-            count(*),
-            ' objects overlap between ',
-            to_char(min(islands.first_at), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-            ' and ',
-            to_char(max(islands.last_at), 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-            ', and were not reduced together'
+            neighbours.location,
+            ': the checks of object ',
+            neighbours.object_id,
+            ' were not reduced with those that they overlap'
         ) as detail
-    from islands
-    cross join audit.current_build
-    group by islands.monitor_id, islands.location, islands.island
-    having
-        count(*) > 1
-        and (
-            count(islands.settled_with) < count(*)
-            or min(islands.settled_with) <> max(islands.settled_with)
+    from neighbours
+    where
+        neighbours.settled_with is distinct from encode(
+            sha256(convert_to(neighbours.object_ids, 'UTF8')), 'hex'
         )
 )
 

@@ -9,7 +9,6 @@ final as (
         standard_terms.terms_id as subject,
         'no version of these terms is published' as detail
     from standard_terms
-    cross join audit.current_build
     left join raw.terms_versions
         on standard_terms.terms_id = terms_versions.terms_id
     where terms_versions.terms_id is null

@@ -34,7 +34,6 @@ final as (
         rejected.key as subject,
         rejected.reason as detail
     from rejected
-    cross join audit.current_build
 )
 
 select * from final

@@ -61,8 +61,8 @@ def _evaluate(settings: Settings, gate: str, *, service_month: date, is_closing:
     try:
         suites = {name: _suite(context, name, is_closing=is_closing) for name in committed().GATES}
         # The batch: one row, by which every query finds the build that it speaks of.
-        asset = context.data_sources.get(DATASOURCE).add_table_asset(
-            f"{gate} gate", table_name="current_build", schema_name="audit"
+        asset = context.data_sources.get(DATASOURCE).add_query_asset(
+            f"{gate} gate", query="select * from audit.current_build"
         )
         definition = context.validation_definitions.add(
             gx.ValidationDefinition(

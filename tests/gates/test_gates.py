@@ -1,0 +1,204 @@
+"""Each gate lets a clean month pass, and stops one with any fault that it is there for (real PostgreSQL, real dbt)."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from slaledger import gates, ledger, terms, transform
+from slaledger.gates.committed import committed
+from slaledger.settings import EXPECTATIONS_DIR, Settings
+from slaledger.warehouse import connect
+from tests.gates.conftest import AS_OF, MONTH, RUN_ID
+from tests.gates.planted import FAULTS
+
+GATES = committed().GATES
+CASES = [(gate, name) for gate, faults in FAULTS.items() for name in faults]
+Month = Callable[..., Settings]
+
+
+def test_every_critical_expectation_has_a_planted_fault():
+    critical = {(gate, each.name) for gate, all in GATES.items() for each in all if each.severity == "critical"}
+    assert critical, "no critical expectation was discovered"
+    assert critical == set(CASES), "plant a fault in tests/gates/planted.py for each critical expectation"
+
+
+def test_every_query_belongs_to_an_expectation():
+    queries = {(path.parent.name, path.stem) for path in (EXPECTATIONS_DIR / "sql").rglob("*.sql")}
+    assert queries == {(gate, each.name) for gate, all in GATES.items() for each in all}
+    for gate, all in GATES.items():
+        for each in all:
+            assert each.query(gate).rstrip().splitlines()[-1].startswith(("order by", "select * from final"))
+
+
+def test_a_clean_month_passes_both_gates_and_leaves_its_record(month: Month):
+    settings = month()
+    raw = gates.run_gate(settings, "raw", run_id=RUN_ID)
+    marts = gates.run_gate(settings, "marts", run_id=RUN_ID)
+    assert [warning.name for warning in raw.warnings] == []
+    assert [result.name for result in marts.results] == [each.name for each in GATES["marts"]]
+    with connect(settings.warehouse) as connection:
+        records = connection.execute(
+            "select gate, service_month, as_of, candidate_sha256, is_success, expectations"
+            " from audit.validations where run_id = %s order by evaluated_at",
+            (RUN_ID,),
+        ).fetchall()
+        candidate = ledger.candidate_sha256(connection)
+    assert [record[:5] for record in records] == [
+        ("raw", MONTH, AS_OF, raw.candidate_sha256, True),
+        ("marts", MONTH, AS_OF, candidate, True),
+    ]
+    for record, result in zip(records, (raw, marts), strict=True):
+        assert [entry["name"] for entry in record[5]] == [each.name for each in result.results]
+        assert {"name", "severity", "is_success", "unexpected", "detail"} <= set(record[5][0])
+
+
+@pytest.mark.parametrize(("gate", "name"), CASES, ids=[name for _, name in CASES])
+def test_a_planted_fault_stops_the_month_and_is_named(month: Month, gate: str, name: str):
+    settings = month(FAULTS[gate][name])
+    with pytest.raises(gates.GateFailed) as stopped:
+        gates.run_gate(settings, gate, run_id=RUN_ID)
+    (broken,) = [result for result in stopped.value.failed if result.name == name]
+    assert broken.is_evaluated and broken.unexpected > 0 and broken.examples
+    message = str(stopped.value)
+    assert f"{gate} gate" in message and "2026-03" in message
+    assert f"{name} does not hold: {broken.unexpected} row" in message
+    assert broken.examples[0] in message and broken.remedy in message
+    with connect(settings.warehouse) as connection:
+        ((is_success, entries),) = connection.execute(
+            "select is_success, expectations from audit.validations where gate = %s", (gate,)
+        ).fetchall()
+    assert not is_success
+    (entry,) = [entry for entry in entries if entry["name"] == name]
+    assert (entry["is_success"], entry["severity"], entry["unexpected"]) == (False, "critical", broken.unexpected)
+
+
+def test_an_expectation_that_was_not_evaluated_stops_the_month(month: Month):
+    settings = month("alter table marts.fct_response_times rename column account_id to gone")
+    with pytest.raises(gates.GateFailed, match="sandbox_accounts_have_no_rows could not be evaluated"):
+        gates.run_gate(settings, "marts", run_id=RUN_ID)
+
+
+def test_a_warning_that_was_not_evaluated_stops_the_month_too(month: Month):
+    settings = month("drop table marts.fct_findings cascade")
+    with pytest.raises(gates.GateFailed, match="nothing_is_reported could not be evaluated"):
+        gates.run_gate(settings, "marts", run_id=RUN_ID)
+
+
+def test_empty_marts_do_not_pass(month: Month):
+    settings = month(
+        "truncate marts.fct_account_months, marts.fct_account_downtime, marts.fct_claims, marts.fct_credits"
+    )
+    with pytest.raises(gates.GateFailed) as stopped:
+        gates.run_gate(settings, "marts", run_id=RUN_ID)
+    assert {result.name for result in stopped.value.failed} == {
+        "contracts_of_the_month_have_one_account_month",
+        "claims_are_in_one_state_per_contract",
+    }
+
+
+def test_an_empty_bucket_passes_with_warnings(month: Month):
+    settings = month("truncate raw.source_objects cascade")
+    terms.publish(settings)
+    names = {warning.name for warning in gates.run_gate(settings, "raw", run_id=RUN_ID).warnings}
+    assert {"bucket_has_exports", "month_has_contracts", "feeds_have_objects"} <= names
+
+
+@pytest.mark.parametrize(
+    "name", ["event_feeds_and_fees_reach_the_end_of_the_month", "quarantined_shares_are_within_the_limit"]
+)
+def test_what_stops_a_closing_only_warns_while_the_month_is_open(month: Month, name: str):
+    settings = month(FAULTS["raw"][name], "update audit.builds set is_closing = false")
+    assert name in {warning.name for warning in gates.run_gate(settings, "raw", run_id=RUN_ID).warnings}
+
+
+def test_the_month_ends_in_the_latest_zone_of_a_contract(month: Month):
+    fault = "update raw.terms_versions set time_zone = 'America/New_York' where terms_id = 'klink-starter'"
+    with pytest.raises(gates.GateFailed, match=r"notices: last exported .* ends at 2026-04-01T04:00:00Z"):
+        gates.run_gate(month(fault), "raw", run_id=RUN_ID)
+
+
+def test_a_quarantined_share_of_exactly_the_limit_passes(month: Month):
+    fault = FAULTS["raw"]["quarantined_shares_are_within_the_limit"]
+    settings = month(fault, "update raw.source_objects set rows_read = 110, rows_loaded = 99 where rows_read = 101")
+    settings = dataclasses.replace(settings, quarantine_limit_percent=Decimal(10))
+    with pytest.raises(gates.GateFailed) as stopped:  # the counts were tampered with, but 11 of 110 is the limit
+        gates.run_gate(settings, "raw", run_id=RUN_ID)
+    assert [result.name for result in stopped.value.failed] == ["landed_rows_match_the_counts_of_their_objects"]
+    assert gates.over_quarantine_limit(settings) == []
+
+
+def test_an_approved_quarantined_share_passes_until_its_counts_change(month: Month):
+    settings = month(FAULTS["raw"]["quarantined_shares_are_within_the_limit"])
+    (excess,) = gates.over_quarantine_limit(settings)
+    assert (excess.feed, excess.rows_read, excess.rows_quarantined) == ("monitoring/checks", 101, 11)
+    assert excess.digest == gates.quarantine_digest(excess.feed, rows_read=101, rows_quarantined=11)
+    with connect(settings.warehouse) as connection:
+        connection.execute(
+            "insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)"
+            " values ('quarantine_limit', %s, %s, true, 'ann', 'a monitor of ours was misconfigured')",
+            (excess.feed, excess.digest),
+        )
+    gates.run_gate(settings, "raw", run_id=RUN_ID)
+    assert gates.over_quarantine_limit(settings) == []
+    with connect(settings.warehouse) as connection:
+        connection.execute("update raw.source_objects set rows_read = 102, rows_quarantined = 12 where rows_read = 101")
+    assert gates.over_quarantine_limit(settings) != []
+
+
+def test_incidents_of_other_months_withdrawn_or_mended_do_not_stop_the_month(month: Month):
+    fault = FAULTS["raw"]["components_of_incidents_are_mapped"]
+    moved = (
+        "update raw.incidents set created_at = created_at - interval '2 months',"
+        " started_at = started_at - interval '2 months', resolved_at = resolved_at - interval '2 months',"
+        " updates = '[]' where incident_id = 'inc-1'"
+    )
+    gates.run_gate(month(fault, moved), "raw", run_id=RUN_ID)
+    mended = "update raw.components set component_id = 'comp-new' where component_id = 'comp-billing'"
+    gates.run_gate(month(fault, mended), "raw", run_id=RUN_ID)
+
+
+def test_another_build_is_refused(month: Month):
+    settings = month()
+    transform.open_build(settings, run_id="other", service_month=MONTH, as_of=AS_OF, is_closing=False)
+    with pytest.raises(transform.BuildMismatch, match="other"):
+        gates.run_gate(settings, "raw", run_id=RUN_ID)
+
+
+def test_data_docs_are_a_site_of_both_gates_and_hold_no_secret(month: Month):
+    settings = month()
+    for gate in ("raw", "marts"):
+        gates.run_gate(settings, gate, run_id=RUN_ID)
+    site = gates.data_docs_path(settings)
+    assert (site / "index.html").is_file()
+    for gate in ("raw", "marts"):
+        assert (site / "expectations" / f"{gate}.html").is_file()
+        assert list((site / "validations" / gate).rglob("*.html"))
+    page = (site / "expectations" / "raw.html").read_text()
+    assert "standard terms are published" in page
+    secret = settings.warehouse.password.encode()
+    files = [path for path in settings.home.rglob("*") if path.is_file()]
+    assert len(secret) > 8 and files
+    assert [path for path in files if secret in path.read_bytes()] == []
+
+
+def test_lineage_has_the_assertions_of_a_gate(month: Month):
+    settings = month()
+    events = settings.home / "lineage" / "events.ndjson"
+    before = len(_lines(events))
+    gates.run_gate(settings, "marts", run_id=RUN_ID)
+    started, completed = _lines(events)[before:]
+    assert (started["eventType"], completed["eventType"]) == ("START", "COMPLETE")
+    assert completed["job"]["name"] == "gate.marts"
+    (months,) = [each for each in completed["inputs"] if each["name"].endswith(".marts.fct_account_months")]
+    asserted = months["inputFacets"]["dataQualityAssertions"]["assertions"]
+    assert {"contracts_of_the_month_have_one_account_month"} <= {each["name"] for each in asserted}
+
+
+def _lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
