@@ -5,8 +5,8 @@ Moves what is new in the exports bucket into `raw.*`: monitoring, status page, n
 contracts, fees, claims, terms. Each object version is landed once, in one transaction; rows that cannot be used are
 quarantined with their reason, and the counts of every object reconcile.
 
-**When.** Hourly, and whenever `sla run` asks. **In.** The bucket of connection `sla_exports`.
-**Out.** `raw.*`, and an event of the asset `landed_exports` for each service month that the new objects speak of:
+**When.** Hourly (`SLA_LANDING_SCHEDULE`; the embedded stack says `never`), and whenever `sla run` asks.
+**In.** The bucket of connection `sla_exports`. **Out.** `raw.*`, and an event of the asset `landed_exports` for each service month that the new objects speak of:
 `account_month` is then built for it.
 
 **Parameters.** `announce`: whether to send these events. `sla run` sets it to false, because it starts the one build
@@ -22,17 +22,17 @@ task. A bad object never fails this DAG: it is in `raw.source_objects` with its 
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from slaledger import assets, steps
-from slaledger.settings import DEFAULT_ARGS
+from slaledger.settings import DEFAULT_ARGS, landing_schedule
+
+SCHEDULE = landing_schedule()
 
 
 @dag(
-    schedule=CronTriggerTimetable("0 * * * *", timezone="UTC"),
-    start_date=datetime(2026, 1, 1),
+    # Without a start date the first run is the next tick, not the last one before the start.
+    schedule=CronTriggerTimetable(SCHEDULE, timezone="UTC") if SCHEDULE else None,
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,

@@ -99,6 +99,15 @@ def home() -> Path:
     return Path(os.environ.get("SLA_HOME") or ".sla").absolute()
 
 
+def landing_schedule() -> str | None:
+    """When `land_exports` runs by itself, as cron in UTC: `SLA_LANDING_SCHEDULE`, by default hourly.
+
+    None for `never`: the embedded stack lands when `sla run` asks, and does nothing else meanwhile.
+    """
+    schedule = os.environ.get("SLA_LANDING_SCHEDULE") or "0 * * * *"
+    return None if schedule == "never" else schedule
+
+
 def stack_state_path() -> Path:
     """Where the embedded stack records its ports, connections and process ids."""
     return home() / "stack.json"

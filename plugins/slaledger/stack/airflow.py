@@ -33,6 +33,8 @@ PASSWORDS = "airflow_passwords.json"
 ROLES = {"admin": "admin", "auditor": "viewer", "billing": "op"}
 START_SECONDS = 120
 STOP_SECONDS = 15
+# All that the parts take from the caller's environment.
+INHERITED = ("HOME", "LANG", "LOGNAME", "SLA_QUARANTINE_LIMIT", "TMPDIR", "USER")
 PARTS = {
     "api-server": ["api-server"],
     "dag-processor": ["dag-processor"],
@@ -80,21 +82,18 @@ def passwords(home: Path) -> dict[str, str]:
 def environment(home: Path, *, port: int, metadata: Warehouse, shared: Mapping[str, str]) -> dict[str, str]:
     """The whole environment of Airflow's parts. `shared`: the connections that it has in common with `sla`."""
     passwords(home)
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("AIRFLOW", "AWS_", "PG", "PYTHON", "DBT_", "OPENLINEAGE", "SLA_PG_"))
-    }
     url = f"http://127.0.0.1:{port}"
     logs = home / "logs" / "airflow"
     lineage = {"type": "file", "log_file_path": str(home / "lineage" / "events.ndjson"), "append": True}
     return {
-        **kept,
+        **{name: value for name, value in os.environ.items() if name in INHERITED},
         **QUIET_ENVIRONMENT,
         **shared,
         "SLA_HOME": str(home),
+        # Nothing lands, and builds, behind the back of `sla run`.
+        "SLA_LANDING_SCHEDULE": "never",
         "PYTHONPATH": str(PROJECT_DIR),
-        "PATH": f"{Path(sys.prefix) / 'bin'}:{os.environ.get('PATH', os.defpath)}",
+        "PATH": f"{Path(sys.prefix) / 'bin'}:{os.defpath}",
         "NO_PROXY": "127.0.0.1,localhost",
         "no_proxy": "127.0.0.1,localhost",
         "AIRFLOW_HOME": str(home / "airflow"),
