@@ -6,8 +6,9 @@ contracts, fees, claims, terms. Each object version is landed once, in one trans
 quarantined with their reason, and the counts of every object reconcile.
 
 **When.** Hourly (`SLA_LANDING_SCHEDULE`; the embedded stack says `never`), and whenever `sla run` asks.
-**In.** The bucket of connection `sla_exports`. **Out.** `raw.*`, and an event of the asset `landed_exports` for each service month that the new objects speak of:
-`account_month` is then built for it.
+
+**In.** The bucket of connection `sla_exports`. **Out.** `raw.*`, and an event of the asset `landed_exports` for each
+service month that the new objects speak of: `account_month` is then built for it.
 
 **Parameters.** `announce`: whether to send these events. `sla run` sets it to false, because it starts the one build
 that it wants itself.
