@@ -18,6 +18,9 @@ from typing import Any
 
 import pytest
 
+# Three builds, on whatever machine.
+pytestmark = pytest.mark.timeout(900)
+
 SCENARIOS_DIR = Path(__file__).resolve().parent
 STORIES = sorted(path.parent for path in SCENARIOS_DIR.glob("*/given"))
 EXPECTED = sorted(SCENARIOS_DIR.glob("*/expect/*/*.csv"))
@@ -40,6 +43,7 @@ TABLES = {
     "fct_response_times": ("marts.fct_response_times", "ticket_id"),
     "fct_claims": ("marts.fct_claims", "claim_id"),
     "fct_credits": ("marts.fct_credits", "contract_id"),
+    "fct_findings": ("marts.fct_findings", "subject"),
     "credit_line_items": ("billing.credit_line_items", "contract_id"),
 }
 NO_ROW = "(no row)"
@@ -139,6 +143,21 @@ def _is(value: Any, text: str) -> bool:
             return sorted(value) == sorted(filter(None, text.split(";")))
         case _:
             return text == str(value)
+
+
+def test_the_comparison_sees_a_cell_a_row_too_few_and_a_row_too_many() -> None:
+    row = {"contract_id": "a", "amount": "0.50", "at": "2026-03-01T00:00:00Z", "ids": "y;x", "claim_id": ""}
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    booked = {"contract_id": "a", "amount": Decimal("0.5"), "at": at, "ids": ["x", "y"], "claim_id": None}
+    assert _agree([row], [{**booked, "not_expected": 1}])
+    changes = {"amount": Decimal("0.51"), "at": at.replace(microsecond=1), "ids": ["x"], "claim_id": "c"}
+    assert not any(_agree([row], [{**booked, name: value}]) for name, value in changes.items())
+    assert not any(_agree([row], [{**booked, name: None}]) for name in ("amount", "at", "contract_id"))
+    assert not _agree([row], [])
+    assert not _agree([row], [booked, booked])
+    assert not _agree([row, row], [booked])
+    assert _agree([{"contract_id": "a", "amount": NO_ROW}], [])
+    assert not _agree([{"contract_id": "a", "amount": NO_ROW}], [booked])
 
 
 def test_stories_were_found_and_each_is_told() -> None:
