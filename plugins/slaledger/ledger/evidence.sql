@@ -267,6 +267,8 @@ evidence_rows (contract_id, kind, id, object_id, line_number, content) as (
     inner join raw.claims as messages
         on claims.claim_id = messages.claim_id and claims.service_month = messages.service_month
     inner join objects_in_force on messages.object_id = objects_in_force.object_id
+    cross join build
+    where messages.received_at <= build.as_of
 ),
 
 -- What the monitors saw while it was down or unknown: of ordinary checks, their objects and not their lines.
@@ -317,9 +319,25 @@ terms as (
         )
 ),
 
-decisions as (
+decision_subjects as (
     select
         account_months.contract_id,
+        'held_month' as kind,
+        account_months.contract_id || '|' || build.month as subject
+    from account_months
+    cross join build
+    union
+    select
+        claims.contract_id,
+        'claim' as kind,
+        claims.claim_id || '|' || claims.contract_id || '|' || build.month as subject
+    from claims
+    cross join build
+),
+
+decisions as (
+    select
+        decision_subjects.contract_id,
         decisions.decision_id,
         jsonb_build_object(
             'kind', decisions.kind,
@@ -330,22 +348,11 @@ decisions as (
             'because', decisions.because,
             'decided_at', decisions.decided_at
         ) as content
-    from account_months
-    cross join build
-    inner join audit.decisions
+    from decision_subjects
+    inner join audit.decisions as decisions
         on
-            (
-                decisions.kind = 'held_month'
-                and decisions.subject = account_months.contract_id || '|' || build.month
-            )
-            or (
-                decisions.kind = 'claim'
-                and decisions.subject in (
-                    select claims.claim_id || '|' || claims.contract_id || '|' || build.month
-                    from claims
-                    where claims.contract_id = account_months.contract_id
-                )
-            )
+            decision_subjects.kind = decisions.kind
+            and decision_subjects.subject = decisions.subject
 ),
 
 contract_objects as (
@@ -354,6 +361,111 @@ contract_objects as (
     select contract_id, object_id from checks
     union
     select contract_id, object_id from terms where object_id is not null
+),
+
+-- One list a contract, made at once: looked up one by one, ten thousand contracts would take hours.
+segment_lists as (
+    select
+        segments.contract_id,
+        jsonb_agg(to_jsonb(segments) - 'contract_id' - 'service_month' order by segments.started_at) as list
+    from segments
+    group by segments.contract_id
+),
+
+credit_lists as (
+    select
+        credits.contract_id,
+        jsonb_agg(to_jsonb(credits) order by credits.basis collate "C") as list
+    from credits
+    group by credits.contract_id
+),
+
+claim_lists as (
+    select
+        claims.contract_id,
+        jsonb_agg(to_jsonb(claims) order by claims.claim_id collate "C") as list
+    from claims
+    group by claims.contract_id
+),
+
+breach_lists as (
+    select
+        breaches.contract_id,
+        jsonb_agg(to_jsonb(breaches) order by breaches.ticket_id collate "C") as list
+    from breaches
+    group by breaches.contract_id
+),
+
+terms_lists as (
+    select
+        terms.contract_id,
+        jsonb_agg(terms.content order by terms.effective_from) as list
+    from terms
+    group by terms.contract_id
+),
+
+decision_lists as (
+    select
+        decisions.contract_id,
+        jsonb_agg(decisions.content order by decisions.decision_id) as list
+    from decisions
+    group by decisions.contract_id
+),
+
+row_lists as (
+    select
+        evidence_rows.contract_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'kind', evidence_rows.kind,
+                'id', evidence_rows.id,
+                'object_id', evidence_rows.object_id,
+                'line_number', evidence_rows.line_number,
+                'content', evidence_rows.content
+            )
+            order by
+                evidence_rows.kind collate "C",
+                evidence_rows.id collate "C",
+                evidence_rows.object_id,
+                evidence_rows.line_number
+        ) as list
+    from evidence_rows
+    group by evidence_rows.contract_id
+),
+
+check_lists as (
+    select
+        checks.contract_id,
+        jsonb_agg(
+            to_jsonb(checks) - 'contract_id'
+            order by
+                checks.first_at,
+                checks.monitor_id collate "C",
+                checks.location collate "C",
+                checks.object_id
+        ) as list
+    from checks
+    group by checks.contract_id
+),
+
+object_lists as (
+    select
+        contract_objects.contract_id,
+        jsonb_agg(
+            jsonb_build_object(
+                'object_id', source_objects.object_id,
+                'feed', source_objects.feed,
+                'bucket', source_objects.bucket,
+                'key', source_objects.key,
+                'version_id', source_objects.version_id,
+                'sha256', source_objects.sha256,
+                'exported_at', source_objects.exported_at
+            )
+            order by source_objects.key collate "C", source_objects.version_id collate "C"
+        ) as list
+    from contract_objects
+    inner join raw.source_objects on contract_objects.object_id = source_objects.object_id
+    group by contract_objects.contract_id
 ),
 
 final as (
@@ -365,87 +477,28 @@ final as (
             'inputs_sha256', %(inputs_sha256)s::text,
             -- Null where the account-month is no more.
             'account_month', to_jsonb(account_months),
-            'segments', (
-                select coalesce(jsonb_agg(
-                    to_jsonb(segments) - 'contract_id' - 'service_month' order by segments.started_at
-                ), '[]')
-                from segments
-                where segments.contract_id = given.contract_id
-            ),
-            'credits', (
-                select coalesce(jsonb_agg(to_jsonb(credits) order by credits.basis collate "C"), '[]')
-                from credits
-                where credits.contract_id = given.contract_id
-            ),
-            'claims', (
-                select coalesce(jsonb_agg(to_jsonb(claims) order by claims.claim_id collate "C"), '[]')
-                from claims
-                where claims.contract_id = given.contract_id
-            ),
-            'breaches', (
-                select coalesce(jsonb_agg(to_jsonb(breaches) order by breaches.ticket_id collate "C"), '[]')
-                from breaches
-                where breaches.contract_id = given.contract_id
-            ),
-            'terms', (
-                select coalesce(jsonb_agg(terms.content order by terms.effective_from), '[]')
-                from terms
-                where terms.contract_id = given.contract_id
-            ),
-            'decisions', (
-                select coalesce(jsonb_agg(decisions.content order by decisions.decision_id), '[]')
-                from decisions
-                where decisions.contract_id = given.contract_id
-            ),
-            'rows', (
-                select coalesce(jsonb_agg(
-                    jsonb_build_object(
-                        'kind', rows.kind,
-                        'id', rows.id,
-                        'object_id', rows.object_id,
-                        'line_number', rows.line_number,
-                        'content', rows.content
-                    )
-                    order by
-                        rows.kind collate "C", rows.id collate "C", rows.object_id, rows.line_number
-                ), '[]')
-                from evidence_rows as rows
-                where rows.contract_id = given.contract_id
-            ),
-            'checks', (
-                select coalesce(jsonb_agg(
-                    to_jsonb(checks) - 'contract_id'
-                    order by
-                        checks.first_at,
-                        checks.monitor_id collate "C",
-                        checks.location collate "C",
-                        checks.object_id
-                ), '[]')
-                from checks
-                where checks.contract_id = given.contract_id
-            ),
-            'objects', (
-                select coalesce(jsonb_agg(
-                    jsonb_build_object(
-                        'object_id', source_objects.object_id,
-                        'feed', source_objects.feed,
-                        'bucket', source_objects.bucket,
-                        'key', source_objects.key,
-                        'version_id', source_objects.version_id,
-                        'sha256', source_objects.sha256,
-                        'exported_at', source_objects.exported_at
-                    )
-                    order by source_objects.key collate "C", source_objects.version_id collate "C"
-                ), '[]')
-                from contract_objects
-                inner join raw.source_objects
-                    on contract_objects.object_id = source_objects.object_id
-                where contract_objects.contract_id = given.contract_id
-            )
+            'segments', coalesce(segment_lists.list, '[]'),
+            'credits', coalesce(credit_lists.list, '[]'),
+            'claims', coalesce(claim_lists.list, '[]'),
+            'breaches', coalesce(breach_lists.list, '[]'),
+            'terms', coalesce(terms_lists.list, '[]'),
+            'decisions', coalesce(decision_lists.list, '[]'),
+            'rows', coalesce(row_lists.list, '[]'),
+            'checks', coalesce(check_lists.list, '[]'),
+            'objects', coalesce(object_lists.list, '[]')
         )::text as document
     from unnest(%(contract_ids)s) as given (contract_id)
     cross join build
     left join account_months on given.contract_id = account_months.contract_id
+    left join segment_lists on given.contract_id = segment_lists.contract_id
+    left join credit_lists on given.contract_id = credit_lists.contract_id
+    left join claim_lists on given.contract_id = claim_lists.contract_id
+    left join breach_lists on given.contract_id = breach_lists.contract_id
+    left join terms_lists on given.contract_id = terms_lists.contract_id
+    left join decision_lists on given.contract_id = decision_lists.contract_id
+    left join row_lists on given.contract_id = row_lists.contract_id
+    left join check_lists on given.contract_id = check_lists.contract_id
+    left join object_lists on given.contract_id = object_lists.contract_id
 )
 
 select * from final
