@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 HASH_VERSION = 1
 
@@ -22,40 +23,19 @@ def encode(values: Iterable[object]) -> bytes:
     database's settings nor the machine's have a say. Raises `TypeError` for any other type, floats above all,
     and `ValueError` for an instant without an offset.
     """
-    return b"".join(_field(value) for value in values)
-
-
-def _field(value: object) -> bytes:
-    letter, body = _tagged(value)
-    return f"{letter}{len(body)}:".encode() + body
-
-
-def _tagged(value: object) -> tuple[str, bytes]:
-    match value:
-        case None:
-            return "n", b""
-        case bool():
-            return "b", b"1" if value else b"0"
-        case str():
-            return "t", value.encode()
-        case int():
-            return "d", str(value).encode()
-        case Decimal():
-            return "d", number_text(value).encode()
-        case datetime():
-            return "s", instant_text(value).encode()
-        case date():
-            return "y", value.isoformat().encode()
-        case uuid.UUID():
-            return "u", str(value).encode()
-        case list() | tuple():
-            return "l", encode(value)
-    raise TypeError(f"{type(value).__name__} has no canonical form: {value!r}")
+    fields = []
+    for value in values:
+        try:
+            letter, body = _FORMS[type(value)](value)
+        except KeyError:
+            raise TypeError(f"{type(value).__name__} has no canonical form: {value!r}") from None
+        fields.append(b"%s%d:%s" % (letter, len(body), body))
+    return b"".join(fields)
 
 
 def number_text(value: Decimal) -> str:
     """A number's plain digits without trailing zeros: `50`, `-0.03`, `99.895833333333`."""
-    text = format(value, "f")
+    text = f"{value:f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
@@ -65,7 +45,22 @@ def instant_text(value: datetime) -> str:
     """An instant in UTC with 6 digits: `2026-03-01T00:00:00.000000Z`."""
     if value.tzinfo is None:
         raise ValueError(f"{value} has no offset.")
-    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return value.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+
+
+# By exact type: a float, or anything else that nobody thought of, has no form.
+_FORMS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
+    type(None): lambda _: (b"n", b""),
+    bool: lambda value: (b"b", b"1" if value else b"0"),
+    str: lambda value: (b"t", value.encode()),
+    int: lambda value: (b"d", b"%d" % value),
+    Decimal: lambda value: (b"d", number_text(value).encode()),
+    datetime: lambda value: (b"s", instant_text(value).encode()),
+    date: lambda value: (b"y", value.isoformat().encode()),
+    uuid.UUID: lambda value: (b"u", str(value).encode()),
+    list: lambda value: (b"l", encode(value)),
+    tuple: lambda value: (b"l", encode(value)),
+}
 
 
 def digest(*values: object) -> str:
