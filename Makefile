@@ -24,6 +24,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Make the virtual environment, with everything in it
+	@:
 
 # The stamp is newer than the lock: nothing to do.
 $(READY): requirements.lock pyproject.toml
@@ -31,9 +32,10 @@ $(READY): requirements.lock pyproject.toml
 		|| { echo "Python 3.11 is needed: install it, or say where it is: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear .venv
 	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
-	@# pip knows registries that uv does not, from its own configuration.
-	@$(UV) install --python $(BIN)/python --quiet --require-hashes -r requirements.lock \
-		|| $(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	@# A company's certificates are the system's; its registry, pip alone may know. The lock is complete: no resolving.
+	@$(UV) install --python $(BIN)/python --quiet --require-hashes -r requirements.lock 2> /dev/null \
+		|| $(UV) install --python $(BIN)/python --quiet --require-hashes --system-certs -r requirements.lock \
+		|| $(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock
 	@$(UV) install --python $(BIN)/python --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -31,7 +31,7 @@ from slaledger.stack.processes import Process, StackError
 DATABASE = "airflow"
 PASSWORDS = "airflow_passwords.json"
 ROLES = {"admin": "admin", "auditor": "viewer", "billing": "op"}
-START_SECONDS = 120
+START_SECONDS = 300
 STOP_SECONDS = 15
 # All that the parts take from the caller's environment.
 INHERITED = ("HOME", "LANG", "LOGNAME", "SLA_QUARANTINE_LIMIT", "TMPDIR", "USER")

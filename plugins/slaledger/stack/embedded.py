@@ -159,11 +159,13 @@ def _start_airflow(
     """Start the parts that do not run: the API first, the scheduler when it answers. The API's port."""
     for _ in range(3):
         variables = airflow.environment(home, port=port, metadata=metadata, shared=shared)
-        digest = hashlib.sha256(json.dumps(variables, sort_keys=True).encode()).hexdigest()
-        if state.get("airflow_environment") != digest:
-            # Running parts know other ports, or another checkout.
+        own = {name: value for name, value in variables.items() if name not in airflow.INHERITED}
+        basis = json.dumps([own, state["processes"]["postgres"]], sort_keys=True)
+        digest = hashlib.sha256(basis.encode()).hexdigest()
+        if state.get("airflow_basis") != digest:
+            # Running parts know other ports or another checkout, or have lost their database.
             _stop_airflow(home, state)
-        state["airflow_environment"] = digest
+        state["airflow_basis"] = digest
         running = {part: _process(state, part) for part in airflow.PARTS}
         is_whole = all(processes.is_running(process) for process in running.values())
         if not is_whole or "airflow_since" not in state:

@@ -19,7 +19,7 @@ from slaledger.stack.ports import free_ports, pick
 from slaledger.stack.processes import Process, StackError
 
 USER = "sla"
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 20
 PASSWORD = "postgres_password"
 

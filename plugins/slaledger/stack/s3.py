@@ -19,7 +19,7 @@ from slaledger.stack.ports import free_ports, is_free, pick
 from slaledger.stack.processes import Process, StackError
 
 REGION = "us-east-1"
-START_SECONDS = 60
+START_SECONDS = 120
 STOP_SECONDS = 15
 # SeaweedFS's own worker looks for its admin server's gRPC port here, whatever the flags say.
 GRPC_OFFSET = 10000
