@@ -131,7 +131,7 @@ def test_an_api_that_is_not_there_is_said_plainly() -> None:
 
 @pytest.mark.parametrize(
     "killed",
-    [["postgres"], ["s3", "scheduler"], ["api-server", "dag-processor"]],
+    [["postgres"], ["s3", "api-server", "scheduler"]],
     ids=" and ".join,
 )
 def test_kill_9_is_mended_by_up(home: Path, killed: list[str]) -> None:

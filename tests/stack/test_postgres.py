@@ -1,6 +1,7 @@
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,3 +151,17 @@ def test_an_interrupted_initdb_is_done_again(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert processes.of_home(tmp_path) == set()
+
+
+def test_root_without_user_namespaces_is_told_what_to_do(tmp_path: Path) -> None:
+    """In a namespace where we are root, and may make no further one."""
+    start = "import sys; from pathlib import Path; from slaledger.stack.postgres import Postgres; "
+    start += "Postgres(Path(sys.argv[1])).start()"
+    inside = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
+    command = ["unshare", "-Ur", "sh", "-c", inside, "sh", sys.executable, "-c", start, str(tmp_path)]
+    if subprocess.run([*command[:3], "-c", inside, "sh", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("needs user namespaces, to take them away")
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "StackError: PostgreSQL does not run as root" in result.stderr
+    assert "run as an ordinary user, with SLA_HOME in a directory of that user" in result.stderr
+    assert not (tmp_path / "postgres").exists()

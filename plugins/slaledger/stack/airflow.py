@@ -237,7 +237,7 @@ def _wait(is_done: Callable[[], bool], what: str, log: Path) -> None:
                 return
         except (AirflowUnreachable, AirflowRefused) as error:
             trouble = str(error)
-        time.sleep(0.2)
+        time.sleep(0.3)
     raise StackError(
         f"{what} did not answer in {START_SECONDS} s. {trouble}\n"
         f"The log {log} ends:\n{processes.last_lines(log)}\nRun `sla down` and `sla up` to try again."

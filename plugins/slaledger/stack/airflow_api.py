@@ -30,6 +30,7 @@ class AirflowApi:
     password: str = field(repr=False)
     timeout_seconds: float = 30
     _token: str | None = field(default=None, repr=False)
+    _client: Any = field(default=None, repr=False)
 
     @property
     def token(self) -> str:
@@ -145,17 +146,16 @@ class AirflowApi:
     def _send(self, method: str, path: str, **arguments: Any) -> Any:
         import httpx
 
-        headers = {"Accept": "application/json", **arguments.pop("headers", {})}
-        try:
+        if self._client is None:
             # Without the caller's proxies: they would not know this machine's own address.
-            response = httpx.request(
-                method,
-                self.url.rstrip("/") + path,
-                headers=headers,
+            self._client = httpx.Client(
+                base_url=self.url,
+                headers={"Accept": "application/json"},
                 timeout=self.timeout_seconds,
                 trust_env=False,
-                **arguments,
             )
+        try:
+            response = self._client.request(method, path, **arguments)
         except httpx.HTTPError as error:
             raise AirflowUnreachable(
                 f"Airflow at {self.url} does not answer ({type(error).__name__}): "
