@@ -198,12 +198,10 @@ def land_batch(settings: Settings, object_ids: Sequence[str], *, run_id: str) ->
                 [run_id, list(object_ids)],
             )
         }
-    for identity in object_ids:
+        left = {identity for identity in listed if _is_to_be_landed(connection, identity)}
+    for identity in (identity for identity in object_ids if identity in left):
         version = listed[identity]
         feed = feed_of(version.key)
-        with warehouse.connect(settings.warehouse) as connection:
-            if not _is_to_be_landed(connection, identity):
-                continue
         with tempfile.TemporaryDirectory(prefix="slaledger-") as directory:
             landing = fetch(settings, identity, version, feed, run_id=run_id, directory=Path(directory))
             with warehouse.connect(settings.warehouse) as connection:
@@ -213,10 +211,8 @@ def land_batch(settings: Settings, object_ids: Sequence[str], *, run_id: str) ->
 
 
 def _is_to_be_landed(connection: psycopg.Connection, identity: str) -> bool:
-    """Whether the object has not been landed, or is to be judged again. Locks its row."""
-    feed = connection.execute(
-        "select feed from raw.source_objects where object_id = %s for update", [identity]
-    ).fetchone()
+    """Whether the object has not been landed, or is to be judged again."""
+    feed = connection.execute("select feed from raw.source_objects where object_id = %s", [identity]).fetchone()
     if feed is None:
         return True
     rejudged = connection.execute(sql("plan_rejudged"), {"run_id": None, "object_id": identity}).fetchone()
@@ -287,8 +283,10 @@ def _land(connection: psycopg.Connection, settings: Settings, landing: Landing, 
             "run_id": landing.run_id,
         },
     ).fetchone()
-    if not is_claimed and not _is_to_be_landed(connection, landing.object_id):
-        return LandedCounts()
+    if not is_claimed:
+        connection.execute("select from raw.source_objects where object_id = %s for update", [landing.object_id])
+        if not _is_to_be_landed(connection, landing.object_id):
+            return LandedCounts()
     if not is_claimed and landing.fault:
         raise objects.ObjectMissing(
             f"{version.key!r} is to be judged again by the catalog of now, but S3 no longer gives it: upload it again."

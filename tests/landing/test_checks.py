@@ -179,7 +179,7 @@ STEPS = st.lists(
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
@@ -241,7 +241,7 @@ def state(bucket: Bucket) -> tuple[list[tuple], list[tuple], list[tuple]]:
         ),
         bucket.streaks(),
         bucket.rows(
-            "select key, line_number, reason_code from raw.quarantined_rows inner join raw.source_objects "
-            "using (object_id) where is_in_force order by 1, 2"
+            "select key, line_number, quarantined_rows.reason_code from raw.quarantined_rows "
+            "inner join raw.source_objects using (object_id) where is_in_force order by 1, 2"
         ),
     )
