@@ -20,7 +20,7 @@ DONE, FAILED, BAD_ARGUMENTS, STOPPED, LEFT = 0, 1, 2, 3, 4
 POLL_SECONDS = 0.5
 ENDED = ("success", "failed")
 # The expectation whose failure means that the arguments were wrong, not the data.
-MONTH_IS_OVER = "closed_month_is_over"
+MONTH_IS_OVER = "only_months_that_have_ended_are_closed"
 
 
 class MonthNotOver(Exception):

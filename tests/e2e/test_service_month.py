@@ -1,0 +1,238 @@
+"""The sample month through Airflow's scheduler, by the command line; its ledger against figures reckoned by hand.
+
+One story, so that the scheduler runs few months: an empty bucket, the sample closed (and `sla run` killed half-way),
+closed again, then two months that the gates must stop.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from slaledger.settings import PROJECT_DIR
+from tests.e2e.conftest import Sla
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
+
+MONTH = "2026-03"
+RUN = ("run", "--month", MONTH, "--as-of", "2026-04-20T00:00:00Z", "--close")
+LEDGER = """
+    select line_item_id, idempotency_key, entry_type, basis, contract_id, amount, currency, line_hash, previous_hash
+    from billing.credit_line_items order by line_item_id
+"""
+
+STATEMENTS = "select * from billing.sla_statements order by contract_id, revision"
+
+
+def expected() -> list[dict[str, str]]:
+    with (PROJECT_DIR / "examples" / "expected.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert rows
+    return rows
+
+
+@pytest.fixture(scope="module")
+def empty_run(sla: Sla) -> subprocess.CompletedProcess[str]:
+    return sla("run", "--month", MONTH)
+
+
+@pytest.fixture(scope="module")
+def closed(sla: Sla, empty_run, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The sample month, closed: once with `sla run` killed while it builds, then again."""
+    sample = tmp_path_factory.mktemp("sample")
+    subprocess.run([sys.executable, "examples/generate.py", str(sample)], cwd=PROJECT_DIR, check=True)
+    put = sla("put", sample)
+    assert put.returncode == 0, put.stderr
+
+    def is_building() -> bool:
+        return bool(sla.rows("select 1 from audit.builds where is_closing"))
+
+    sla.kill_when(RUN, is_building)
+    return sla(*RUN)
+
+
+def test_an_empty_bucket_is_done_with_a_warning(empty_run):
+    assert empty_run.returncode == 0, empty_run.stderr
+    assert "bucket_has_exports" in empty_run.stdout
+    assert f"{MONTH} has no contracts" in empty_run.stdout
+
+
+def test_the_closed_month_leaves_one_account_month_held_and_says_which(closed):
+    assert closed.returncode == 4, closed.stdout + closed.stderr
+    (held,) = [row for row in expected() if row["credit_status"] == "held"]
+    assert f"held {held['contract_id']}" in closed.stdout
+
+
+def test_the_month_is_as_reckoned_by_hand(sla, closed):
+    """Route one: `examples/expected.csv`, reckoned by hand in `examples/README.md`. Route two: the pipeline."""
+    found = {
+        (row["contract_id"], row["basis"]): row
+        for row in sla.rows(
+            """
+            select
+                c.*, c.status as credit_status, m.status, m.measured_seconds, m.counted_seconds, m.excluded_seconds,
+                m.unknown_seconds, m.uptime_percent, m.uptime_percent_low
+            from marts.fct_credits as c
+            inner join marts.fct_account_months as m
+                on c.contract_id = m.contract_id and c.service_month = m.service_month
+            where c.service_month = %s
+            """,
+            [f"{MONTH}-01"],
+        )
+    }
+    assert set(found) == {(row["contract_id"], row["basis"]) for row in expected()}
+    for row in expected():
+        for name, text in row.items():
+            value = found[row["contract_id"], row["basis"]][name]
+            wanted = None if text == "" else Decimal(text) if isinstance(value, Decimal) else text
+            assert value == wanted, f"{row['contract_id']}.{row['basis']}.{name}"
+
+
+def test_the_ledger_is_what_is_owed_by_hand_and_posted_once(sla, closed):
+    lines = sla.rows("select * from billing.credit_line_items")
+    owed = [row for row in expected() if row["credit_status"] == "owed" and Decimal(row["amount"]) > 0]
+    assert owed
+    assert sorted((line["contract_id"], line["basis"], line["amount"], line["currency"]) for line in lines) == sorted(
+        (row["contract_id"], row["basis"], Decimal(row["amount"]), row["currency"]) for row in owed
+    )
+    assert {line["entry_type"] for line in lines} == {"credit"}
+    statements = sla.rows("select contract_id, revision from billing.sla_statements")
+    assert sorted(statement["contract_id"] for statement in statements) == sorted(
+        {row["contract_id"] for row in expected()}
+    )
+    assert {statement["revision"] for statement in statements} == {1}
+
+
+def test_every_object_reconciles(sla, closed):
+    objects = sla.rows("select * from raw.source_objects")
+    assert len(objects) > 40
+    for landed in objects:
+        counts = [landed[f"rows_{name}"] for name in ("loaded", "duplicate", "quarantined")]
+        assert landed["rows_read"] == sum(counts), landed["key"]
+    assert sum(landed["rows_read"] for landed in objects) > 800_000
+
+
+def test_closing_again_appends_nothing(sla, closed):
+    before = sla.rows(LEDGER), sla.rows(STATEMENTS)
+    again = sla(*RUN)
+    assert again.returncode == 4, again.stderr
+    assert "no line appended" in again.stdout
+    assert (sla.rows(LEDGER), sla.rows(STATEMENTS)) == before
+
+
+def test_each_line_is_explained_and_the_chain_holds(sla, closed):
+    for line in sla.rows(LEDGER)[:3]:
+        explained = sla("explain", str(line["line_item_id"]))
+        assert explained.returncode == 0, explained.stderr
+        for text in (line["contract_id"], f"{line['amount']:f}", line["currency"], line["line_hash"]):
+            assert text in explained.stdout
+    verified = sla("verify")
+    assert verified.returncode == 0, verified.stdout
+
+
+def test_the_drop_holds_the_lines_and_its_manifest_says_so(sla, closed):
+    from slaledger import objects
+
+    listed = {version.key for version in objects.list_versions(sla.stack.exports)}
+    drops = sorted(key for key in listed if key.startswith(f"billing/credits/{MONTH}/"))
+    (manifest_key,) = [key for key in drops if key.endswith("manifest.json")]
+    manifest = json.loads(objects.get(sla.stack.exports, manifest_key))
+    lines = sla.rows("select amount, currency from billing.credit_line_items")
+    for file in manifest["files"]:
+        assert file["rows"] == len(lines)
+        assert f"{manifest_key.rpartition('/')[0]}/{file['name']}" in drops
+
+
+def test_what_is_held_is_pending(sla, closed):
+    (held,) = [row for row in expected() if row["credit_status"] == "held"]
+    pending = sla("pending")
+    assert pending.returncode == 0
+    assert f"held:{held['contract_id']}:{MONTH}" in pending.stdout
+
+
+def test_nothing_of_the_run_is_in_the_lineage_but_names(sla, closed):
+    events = (sla.stack.home / "lineage" / "events.ndjson").read_text(encoding="utf-8").splitlines()
+    assert events
+    jobs = {json.loads(event)["job"]["name"] for event in events}
+    assert any("fct_account_months" in job for job in jobs), "dbt's models are in the lineage"
+    assert any("land_exports" in job for job in jobs), "Airflow's tasks are in the lineage"
+    assert sla.stack.warehouse.password not in "".join(events)
+    assert sla.stack.exports.secret_key not in "".join(events)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "--month", "2026-13"), "no service month"),
+        (("run", "--month", MONTH, "--as-of", "2026-04-20"), "no instant"),
+        (("run", "--month", MONTH, "--as-of", "2026-03-31T23:59:59.999999Z", "--close"), "is not over"),
+    ],
+)
+def test_bad_arguments_are_told_before_anything_runs(sla, closed, arguments, says):
+    builds = sla.rows("select count(*) from audit.builds")
+    refused = sla(*arguments)
+    assert refused.returncode == 2
+    assert says in refused.stderr
+    assert sla.rows("select count(*) from audit.builds") == builds
+
+
+def test_faulty_exports_stop_the_month_and_are_all_named(sla, closed, tmp_path):
+    """Exit 3: the raw gate, with each fault that an export can bring."""
+    before = sla.rows(LEDGER)
+    plant_exports(tmp_path)
+    assert sla("put", tmp_path).returncode == 0
+    stopped = sla("run", "--month", "2026-05", "--as-of", "2026-06-10T00:00:00Z", "--close")
+    assert stopped.returncode == 3, stopped.stdout + stopped.stderr
+    for name in (
+        "event_feeds_and_fees_reach_the_end_of_the_month",
+        "quarantined_shares_are_within_the_limit",
+        "components_of_incidents_are_mapped",
+        "components_of_notices_are_mapped",
+        "terms_documents_pass_the_lint",
+    ):
+        assert name in stopped.stderr
+    assert "The ledger is untouched" in stopped.stderr
+    assert sla.rows(LEDGER) == before
+
+
+def plant_exports(directory: Path) -> None:
+    exported = {"exported-at": "2026-05-20T00:00:00Z"}
+    incident = {
+        "id": "planted",
+        "status": "investigating",
+        "impact": "critical",
+        "created_at": "2026-05-02T10:00:00Z",
+        "started_at": "2026-05-02T10:00:00Z",
+        "resolved_at": None,
+        "page_id": "klink",
+        "components": [{"id": "no-such-component"}],
+        "incident_updates": [],
+    }
+    notice = {
+        "notice_id": "planted",
+        "maintenance_id": "planted",
+        "action": "announce",
+        "channel": "email",
+        "sent_at": "2026-05-01T00:00:00Z",
+        "window_start": "2026-05-10T00:00:00Z",
+        "window_end": "2026-05-10T01:00:00Z",
+        "component_ids": ["no-such-component"],
+    }
+    claims = [{"claim_id": f"planted-{number}", "service_month": "May"} for number in range(200)]
+    bodies = {
+        "status_page/statuspage/planted.json": json.dumps({"page": {"id": "klink"}, "incidents": [incident]}),
+        "notices/planted.ndjson": json.dumps(notice),
+        "claims/planted.ndjson": "\n".join(map(json.dumps, claims)),
+        "terms/planted.yml": "id: planted\nversion: '1'\neffective_from: 2026-05-01T00:00:00Z\ncolour: red\n",
+    }
+    for key, body in bodies.items():
+        path = directory / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(body, encoding="utf-8")
+        path.with_name(path.name + ".meta.json").write_text(json.dumps(exported), encoding="utf-8")
