@@ -6,6 +6,7 @@ Runs as often as you like: the second time nothing is appended, since nothing mo
 from __future__ import annotations
 
 import csv
+import json
 import os
 import subprocess
 import sys
@@ -57,14 +58,8 @@ def main() -> None:
         _sla("explain", str(lines[0]["line_item_id"]))
     if exit_code == HELD_OR_BLOCKED:
         _tell_of_the_held()
-    _sla("status")
-    _say(
-        "Where to look next\n"
-        "  Airflow's page, its logins: above; Data Docs of the gates are in its menu\n"
-        "  the books:                  psql \"$(.venv/bin/sla dsn)\" -c 'select * from marts.fct_account_months'\n"
-        "  what waits for a person:    .venv/bin/sla pending\n"
-        "  stop it all:                .venv/bin/sla down"
-    )
+        _sla("pending")
+    _tell_where_to_look()
 
 
 def _sla(*arguments: str, allowed: tuple[int, ...] = (0,)) -> int:
@@ -128,6 +123,22 @@ def _tell_of_the_held() -> None:
         "Aurora was promised 99.95 %, which allows 1,339.2 s: 0 % or 5 % of USD 20,000.00 hangs on those ten minutes. "
         "So nothing is booked until a named person decides, and every other account-month is closed."
     )
+
+
+def _tell_where_to_look() -> None:
+    from slaledger import settings
+
+    airflow = json.loads(settings.stack_state_path().read_text(encoding="utf-8"))["airflow"]
+    data_docs = settings.home() / "data_docs" / "index.html"
+    _say("Where to look next")
+    for what, where in (
+        ("Airflow's page", f"{airflow['url']} (user admin, password {airflow['users']['admin']})"),
+        ("Data Docs of the gates", f"in the page's menu, and {data_docs}"),
+        ("the books", "psql \"$(.venv/bin/sla dsn)\" -c 'select * from marts.fct_account_months'"),
+        ("what waits for a person", ".venv/bin/sla pending"),
+        ("stop it all", ".venv/bin/sla down"),
+    ):
+        console.print(f"  {what:<24} {escape(where)}", soft_wrap=True)
 
 
 def _say(text: str) -> None:
