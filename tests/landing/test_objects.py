@@ -10,7 +10,8 @@ import zipfile
 import pytest
 
 from slaledger import landing, objects, warehouse
-from slaledger.landing_rows import land as land_rows
+from slaledger.landing.listing import batches as by_bytes
+from slaledger.landing.rows import land as land_rows
 from tests.landing.bucket import Bucket, check, minutes, monitors, ndjson
 
 CLAIM = {"claim_id": "c1", "service_month": "2026-03", "received_at": "2026-04-02T00:00:00Z"}
@@ -124,7 +125,7 @@ def test_killed_between_leaves_nothing_half_done(bucket: Bucket, monkeypatch: py
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("slaledger.landing_rows.land", die)
+        patched.setattr("slaledger.landing.rows.land", die)
         with pytest.raises(KeyboardInterrupt):
             bucket.land()
     for table in ("source_objects", "accounts", "quarantined_rows", "observations"):
@@ -317,12 +318,12 @@ def test_hostile_keys_are_only_names(bucket: Bucket) -> None:
 def test_batches_go_by_bytes(bucket: Bucket) -> None:
     """No batch over its share, no object left out; a big object has a batch of its own."""
     sizes = [("big", 100 << 20), *((f"small{number}", 1 << 20) for number in range(100))]
-    batches = landing._batches(sizes)
+    batches = by_bytes(sizes)
     assert batches[0] == ["big"]
     assert [identity for batch in batches for identity in batch] == [identity for identity, _ in sizes]
     assert len(batches) <= 4
-    assert landing._batches([]) == []
-    assert len(landing._batches([(str(number), 300_000) for number in range(31)])) <= 4
+    assert by_bytes([]) == []
+    assert len(by_bytes([(str(number), 300_000) for number in range(31)])) <= 4
 
 
 def test_bucket_without_versions_lands_too(bucket: Bucket) -> None:

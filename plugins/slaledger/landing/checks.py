@@ -17,9 +17,9 @@ from slaledger import objects, warehouse
 from slaledger.feeds import checks as check_feed
 from slaledger.feeds.check_columns import Known
 from slaledger.feeds.rows import Notes
-from slaledger.landing import LandedCounts, Landing, sql
-from slaledger.landing_force import forget_checks
-from slaledger.landing_rows import write_rejects
+from slaledger.landing.force import forget_checks
+from slaledger.landing.model import LandedCounts, Landing, sql
+from slaledger.landing.rows import write_rejects
 from slaledger.settings import Settings
 from slaledger.streaks import Checks, Conflict, Pair, Reduced, Source, Streak, concatenate, reduce, spans, within
 

@@ -107,8 +107,11 @@ def claim_in_force(connection: psycopg.Connection, object_id: str, *, is_latest:
             )
         ).fetchone()
         if not newer:
-            connection.execute("update raw.source_objects set is_in_force = false where object_id = any(%s)", [older])
-            forget_checks(connection, older)
+            if older:
+                connection.execute(
+                    "update raw.source_objects set is_in_force = false where object_id = any(%s)", [older]
+                )
+                forget_checks(connection, older)
             connection.execute("update raw.source_objects set is_in_force = true where object_id = %s", [object_id])
     return connection.execute(
         "select is_in_force from raw.source_objects where object_id = %s", [object_id]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from slaledger.feeds.registry import Feed, read_rows
 from slaledger.feeds.rows import Record, Reject
 from slaledger.feeds.status_page import Document
-from slaledger.landing import LandedCounts, Landing
+from slaledger.landing.model import LandedCounts, Landing
 
 if TYPE_CHECKING:
     import psycopg
