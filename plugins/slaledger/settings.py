@@ -108,6 +108,21 @@ def landing_schedule() -> str | None:
     return None if schedule == "never" else schedule
 
 
+def stack_ports() -> dict[str, int]:
+    """The ports that the embedded stack must take: `SLA_POSTGRES_PORT`, `SLA_S3_PORT`, `SLA_AIRFLOW_PORT`.
+
+    Those that are not set it chooses itself. Raises `SettingsError` for what is no port.
+    """
+    ports = {}
+    for part in ("postgres", "s3", "airflow"):
+        name = f"SLA_{part.upper()}_PORT"
+        if text := os.environ.get(name):
+            if not (text.isascii() and text.isdigit() and 1024 <= int(text) <= 65535):
+                raise SettingsError(f"{name} is {text!r}: set a port from 1024 to 65535, or leave it unset.")
+            ports[part] = int(text)
+    return ports
+
+
 def stack_state_path() -> Path:
     """Where the embedded stack records its ports, connections and process ids."""
     return home() / "stack.json"

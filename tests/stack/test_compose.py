@@ -115,7 +115,7 @@ def test_secrets_come_from_the_environment_alone(compose: dict) -> None:
 def test_every_lasting_service_has_a_health_check_and_waits_for_what_it_needs(compose: dict) -> None:
     services = compose["services"]
     for name, service in services.items():
-        assert name == "init" or "healthcheck" in service, f"{name} has no health check"
+        assert name in ("init", "sla") or "healthcheck" in service, f"{name} has no health check"
         assert set(service.get("depends_on", {})) <= set(services)
     for part in ("api-server", "dag-processor"):
         assert services[part]["depends_on"]["init"]["condition"] == "service_completed_successfully"

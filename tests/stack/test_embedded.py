@@ -160,7 +160,7 @@ def test_a_lost_note_is_mended_without_a_second_stack(home: Path) -> None:
     assert all(part.is_answering for part in stack.status(home))
 
 
-def test_down_leaves_no_process_and_up_steps_over_taken_ports(home: Path) -> None:
+def test_down_leaves_no_process_and_up_steps_over_taken_ports(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.up(home, quiet)
     found = _read(home)
     s3_before = found["ports"]["s3"]
@@ -177,8 +177,10 @@ def test_down_leaves_no_process_and_up_steps_over_taken_ports(home: Path) -> Non
 
     strangers = [socket.create_server(("127.0.0.1", port)) for port in settings_before.values()]
     try:
+        monkeypatch.setenv("SLA_S3_PORT", str(s3_before))
         with pytest.raises(stack.StackError, match=f"Port {s3_before}, which was asked for s3, is taken"):
-            stack.up(home, quiet, forced_ports={"s3": s3_before})
+            stack.up(home, quiet)
+        monkeypatch.delenv("SLA_S3_PORT")
         # Two at once make one stack.
         starters = [
             subprocess.Popen([sys.executable, "-c", UP, str(home)], stdout=subprocess.PIPE, text=True) for _ in range(2)
@@ -194,6 +196,12 @@ def test_down_leaves_no_process_and_up_steps_over_taken_ports(home: Path) -> Non
     assert not set(ports.values()) & set(settings_before.values())
     masters = [p for p in processes.of_home(home, "postgres") if "-D" in _arguments(p.pid)]
     assert len(masters) == 1
+
+
+def test_a_port_that_is_none_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLA_AIRFLOW_PORT", "80x")
+    with pytest.raises(settings.SettingsError, match="SLA_AIRFLOW_PORT is '80x'"):
+        stack.up(tmp_path / "home", quiet)
 
 
 def test_a_home_that_cannot_be_written_says_so(tmp_path: Path) -> None:

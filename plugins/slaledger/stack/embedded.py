@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from slaledger.settings import Exports, Warehouse
+from slaledger.settings import Exports, Warehouse, stack_ports
 from slaledger.stack import airflow, processes
 from slaledger.stack.airflow_api import AirflowRefused, AirflowUnreachable
 from slaledger.stack.ports import free_ports, is_free, pick
@@ -61,10 +61,10 @@ class PartStatus:
 def up(home: Path, progress: Progress, *, forced_ports: Mapping[str, int] | None = None) -> StackState:
     """Start whatever of the stack does not run, and wait until all of it answers.
 
-    `forced_ports`: `postgres`, `s3`, `airflow` to port; others are found. Safe to repeat, and at once.
-    Raises `StackError` saying what is wrong and what to do.
+    `forced_ports`: `postgres`, `s3`, `airflow` to port, by default those that the environment asks for;
+    others are found. Safe to repeat, and at once. Raises `StackError` saying what is wrong and what to do.
     """
-    forced = dict(forced_ports or {})
+    forced = stack_ports() if forced_ports is None else dict(forced_ports)
     with _locked(home, progress):
         _check_room(home)
         state = _read(home)
