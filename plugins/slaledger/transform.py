@@ -137,10 +137,14 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     """
     service_month, as_of = require_current_build(settings, run_id=run_id)
     started = time.monotonic()
+    with connect(settings.warehouse) as connection:
+        connection.execute("update audit.builds set models_built_at = null where run_id = %s", (run_id,))
     results = _run_dbt(settings)
     run_directory = settings.home / "runs" / quote(run_id, safe="+:")
     sent = _keep_artifacts(settings, run_directory)
     _raise_failures(results, service_month=service_month, log_path=_log_path(settings))
+    with connect(settings.warehouse) as connection:
+        connection.execute("update audit.builds set models_built_at = clock_timestamp() where run_id = %s", (run_id,))
     kinds = [str(result.node.resource_type) for result in results]
     return BuildSummary(
         service_month=service_month,

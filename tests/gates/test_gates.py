@@ -33,7 +33,7 @@ def test_every_query_belongs_to_an_expectation():
     assert queries == {(gate, each.name) for gate, all in GATES.items() for each in all}
     for gate, all in GATES.items():
         for each in all:
-            assert each.query(gate).rstrip().splitlines()[-1].startswith(("order by", "select * from final"))
+            assert each.query(gate).rstrip().splitlines()[-1].startswith(("order by subject", "select * from final"))
 
 
 def test_a_clean_month_passes_both_gates_and_leaves_its_record(month: Month):
@@ -161,6 +161,14 @@ def test_incidents_of_other_months_withdrawn_or_mended_do_not_stop_the_month(mon
     gates.run_gate(month(fault, moved), "raw", run_id=RUN_ID)
     mended = "update raw.components set component_id = 'comp-new' where component_id = 'comp-billing'"
     gates.run_gate(month(fault, mended), "raw", run_id=RUN_ID)
+
+
+def test_marts_of_an_earlier_build_are_refused(month: Month):
+    settings = month()
+    transform.open_build(settings, run_id="marked as done by hand", service_month=MONTH, as_of=AS_OF, is_closing=True)
+    gates.run_gate(settings, "raw", run_id="marked as done by hand")
+    with pytest.raises(gates.GateFailed, match="did not get through the models"):
+        gates.run_gate(settings, "marts", run_id="marked as done by hand")
 
 
 def test_another_build_is_refused(month: Month):

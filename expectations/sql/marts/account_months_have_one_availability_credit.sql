@@ -31,7 +31,7 @@ final as (
             coalesce(credit_counts.row_count, 0), ' availability credits'
         ) as detail
     from account_months
-    full join credit_counts
+    full outer join credit_counts
         on account_months.contract_id = credit_counts.contract_id
     where
         account_months.contract_id is null
@@ -39,4 +39,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -8,9 +8,9 @@ accounts as (
         on accounts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        accounts.account_id,
+        accounts.account_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         accounts.line_number desc
 ),
 
@@ -29,7 +29,7 @@ received as (
     inner join raw.source_objects
         on claims.object_id = source_objects.object_id
     cross join audit.current_build
-    left join accounts on claims.account_id = accounts.account_id
+    left outer join accounts on claims.account_id = accounts.account_id
     where source_objects.is_in_force
     group by
         claims.claim_id, current_build.service_month, current_build.as_of
@@ -83,11 +83,12 @@ final as (
         received.claim_id as subject,
         'received, and not judged' as detail
     from received
-    where not exists (
-        select 1
-        from claims
-        where claims.claim_id = received.claim_id
-    )
+    where
+        not exists (
+            select 1
+            from claims
+            where claims.claim_id = received.claim_id
+        )
     union all
     select
         accepted.claim_id as subject,
@@ -102,4 +103,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -8,9 +8,9 @@ contracts as (
         on contracts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        contracts.contract_id,
+        contracts.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         contracts.line_number desc
 ),
 
@@ -21,9 +21,9 @@ accounts as (
         on accounts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        accounts.account_id,
+        accounts.account_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         accounts.line_number desc
 ),
 
@@ -37,6 +37,7 @@ zones as (
 periods as (
     select
         contracts.contract_id,
+        contracts.suspensions,
         tstzmultirange(
             tstzrange(
                 greatest(
@@ -51,12 +52,11 @@ periods as (
                     current_build.as_of
                 )
             )
-        ) as active,
-        contracts.suspensions
+        ) as active
     from contracts
     cross join audit.current_build
-    left join zones on contracts.terms_id = zones.terms_id
-    left join accounts on contracts.account_id = accounts.account_id
+    left outer join zones on contracts.terms_id = zones.terms_id
+    left outer join accounts on contracts.account_id = accounts.account_id
     where
         accounts.is_sandbox is not true
         and greatest(
@@ -92,11 +92,11 @@ final as (
             'active in the month'
         ) as detail
     from periods
-    full join row_counts on periods.contract_id = row_counts.contract_id
+    full outer join row_counts on periods.contract_id = row_counts.contract_id
     where
         periods.contract_id is null
         or row_counts.row_count is distinct from 1
 )
 
 select * from final
-order by final.subject
+order by subject

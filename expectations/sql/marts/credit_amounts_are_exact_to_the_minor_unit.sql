@@ -1,5 +1,5 @@
--- Rule U4: the amount is a whole number of minor units, half a unit at most from
--- percent x fee, and above it where exactly half.
+-- Rule U4: the amount is a whole number of minor units, half a unit at most
+-- from percent x fee, and above it where exactly half.
 with
 
 credits as (
@@ -16,7 +16,7 @@ units as (
         credits.credit_percent * credits.monthly_fee as hundredfold_amount,
         power(10::numeric, currencies.minor_units) as units_of_one
     from credits
-    left join reference.currencies
+    left outer join reference.currencies
         on credits.currency = currencies.currency
 ),
 
@@ -63,4 +63,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

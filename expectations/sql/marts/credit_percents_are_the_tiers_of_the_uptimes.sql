@@ -42,8 +42,9 @@ expected as (
             when bases.status = 'measured'
                 then (
                     select coalesce(max((tiers.tier ->> 'percent')::numeric), 0)
-                    from jsonb_array_elements(bases.credit_tiers)
-                        as tiers (tier)
+                    from
+                        jsonb_array_elements(bases.credit_tiers)
+                            as tiers (tier)
                     where
                         100 * (bases.base_seconds - bases.counted_seconds)
                         < (tiers.tier ->> 'below')::numeric
@@ -71,4 +72,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -22,9 +22,9 @@ contracts as (
         on contracts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        contracts.contract_id,
+        contracts.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         contracts.line_number desc
 ),
 
@@ -33,10 +33,10 @@ final as (
         credits.contract_id as subject,
         concat(credits.basis, ' credit owed without a guarantee') as detail
     from credits
-    left join contracts on credits.contract_id = contracts.contract_id
-    left join account_months
+    left outer join contracts on credits.contract_id = contracts.contract_id
+    left outer join account_months
         on credits.contract_id = account_months.contract_id
-    left join raw.terms_versions
+    left outer join raw.terms_versions
         on
             contracts.terms_id = terms_versions.terms_id
             and account_months.terms_version = terms_versions.terms_version
@@ -51,4 +51,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

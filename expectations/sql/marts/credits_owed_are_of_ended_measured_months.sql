@@ -24,7 +24,7 @@ final as (
             coalesce(account_months.status, 'absent')
         ) as detail
     from credits
-    left join account_months
+    left outer join account_months
         on credits.contract_id = account_months.contract_id
     where
         credits.status = 'owed'
@@ -39,4 +39,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

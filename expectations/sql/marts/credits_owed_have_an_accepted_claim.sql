@@ -25,13 +25,13 @@ final as (
             ' is not accepted'
         ) as detail
     from credits
-    left join account_months
+    left outer join account_months
         on credits.contract_id = account_months.contract_id
-    left join raw.terms_versions
+    left outer join raw.terms_versions
         on
             account_months.terms_id = terms_versions.terms_id
             and account_months.terms_version = terms_versions.terms_version
-    left join marts.fct_claims
+    left outer join marts.fct_claims
         on
             credits.claim_id = fct_claims.claim_id
             and credits.contract_id = fct_claims.contract_id
@@ -51,4 +51,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -17,9 +17,9 @@ fees as (
         on fees.service_month = current_build.service_month
     where source_objects.is_in_force
     order by
-        fees.contract_id,
+        fees.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         fees.line_number desc
 ),
 
@@ -38,7 +38,7 @@ final as (
             fees.currency
         ) as detail
     from credits
-    left join fees on credits.contract_id = fees.contract_id
+    left outer join fees on credits.contract_id = fees.contract_id
     where
         credits.status = 'owed'
         and not coalesce(
@@ -49,4 +49,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -55,7 +55,7 @@ final as (
             ' s'
         ) as detail
     from account_month_seconds
-    full join segment_seconds
+    full outer join segment_seconds
         on
             account_month_seconds.contract_id = segment_seconds.contract_id
             and account_month_seconds.kind = segment_seconds.kind
@@ -65,4 +65,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -38,10 +38,12 @@ final as (
             ' overlaps another segment, or lies outside the measured period'
         ) as detail
     from ordered_segments
-    left join account_months
+    left outer join account_months
         on ordered_segments.contract_id = account_months.contract_id
     where
-        coalesce(ordered_segments.reached_at > ordered_segments.started_at, false)
+        coalesce(
+            ordered_segments.reached_at > ordered_segments.started_at, false
+        )
         or ordered_segments.started_at >= ordered_segments.ended_at
         or not coalesce(
             ordered_segments.started_at >= account_months.measured_from
@@ -52,4 +54,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -8,9 +8,9 @@ contracts as (
         on contracts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        contracts.contract_id,
+        contracts.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         contracts.line_number desc
 ),
 
@@ -21,9 +21,9 @@ accounts as (
         on accounts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        accounts.account_id,
+        accounts.account_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         accounts.line_number desc
 ),
 
@@ -37,6 +37,7 @@ zones as (
 periods as (
     select
         contracts.contract_id,
+        contracts.suspensions,
         tstzmultirange(
             tstzrange(
                 greatest(
@@ -51,12 +52,11 @@ periods as (
                     current_build.as_of
                 )
             )
-        ) as active,
-        contracts.suspensions
+        ) as active
     from contracts
     cross join audit.current_build
-    left join zones on contracts.terms_id = zones.terms_id
-    left join accounts on contracts.account_id = accounts.account_id
+    left outer join zones on contracts.terms_id = zones.terms_id
+    left outer join accounts on contracts.account_id = accounts.account_id
     where
         accounts.is_sandbox is not true
         and greatest(
@@ -99,7 +99,7 @@ measured_lengths as (
             0
         ) as measured_seconds
     from measured_periods
-    left join lateral unnest(measured_periods.measured) as pieces (piece)
+    left outer join lateral unnest(measured_periods.measured) as pieces (piece)
         on true
     group by measured_periods.contract_id, measured_periods.measured
 ),
@@ -127,4 +127,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -11,4 +11,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -25,7 +25,7 @@ final as (
     from account_months
     cross join audit.current_build
     inner join audit.builds on current_build.run_id = builds.run_id
-    left join zones on account_months.terms_id = zones.terms_id
+    left outer join zones on account_months.terms_id = zones.terms_id
     where
         builds.is_closing
         and (
@@ -37,4 +37,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

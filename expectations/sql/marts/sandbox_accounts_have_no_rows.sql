@@ -8,9 +8,9 @@ accounts as (
         on accounts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        accounts.account_id,
+        accounts.account_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         accounts.line_number desc
 ),
 
@@ -53,4 +53,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -19,32 +19,32 @@ final as (
             ' of ',
             account_months.terms_id,
             ', by its measured period ',
-            case starting.thresholds_from
-                when 'period_end' then ending.terms_version
-                else starting.terms_version
+            case starting_versions.thresholds_from
+                when 'period_end' then ending_versions.terms_version
+                else starting_versions.terms_version
             end
         ) as detail
     from account_months
-    left join raw.terms_versions as starting
+    left outer join raw.terms_versions as starting_versions
         on
-            account_months.terms_id = starting.terms_id
-            and account_months.measured_from >= starting.effective_from
+            account_months.terms_id = starting_versions.terms_id
+            and account_months.measured_from >= starting_versions.effective_from
             and account_months.measured_from
-            < coalesce(starting.effective_until, 'infinity')
-    left join raw.terms_versions as ending
+            < coalesce(starting_versions.effective_until, 'infinity')
+    left outer join raw.terms_versions as ending_versions
         on
-            account_months.terms_id = ending.terms_id
-            and account_months.measured_until > ending.effective_from
+            account_months.terms_id = ending_versions.terms_id
+            and account_months.measured_until > ending_versions.effective_from
             and account_months.measured_until
-            <= coalesce(ending.effective_until, 'infinity')
+            <= coalesce(ending_versions.effective_until, 'infinity')
     where
         account_months.measured_from is not null
         and account_months.terms_version is distinct from
-        case starting.thresholds_from
-            when 'period_end' then ending.terms_version
-            else starting.terms_version
+        case starting_versions.thresholds_from
+            when 'period_end' then ending_versions.terms_version
+            else starting_versions.terms_version
         end
 )
 
 select * from final
-order by final.subject
+order by subject

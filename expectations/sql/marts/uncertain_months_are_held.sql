@@ -14,16 +14,18 @@ tier_percents as (
         account_months.*,
         (
             select coalesce(max((tiers.tier ->> 'percent')::numeric), 0)
-            from jsonb_array_elements(terms_versions.credit_tiers)
-                as tiers (tier)
+            from
+                jsonb_array_elements(terms_versions.credit_tiers)
+                    as tiers (tier)
             where
                 account_months.uptime_percent
                 < (tiers.tier ->> 'below')::numeric
         ) as tier_percent,
         (
             select coalesce(max((tiers.tier ->> 'percent')::numeric), 0)
-            from jsonb_array_elements(terms_versions.credit_tiers)
-                as tiers (tier)
+            from
+                jsonb_array_elements(terms_versions.credit_tiers)
+                    as tiers (tier)
             where
                 account_months.uptime_percent_low
                 < (tiers.tier ->> 'below')::numeric
@@ -56,4 +58,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -1,5 +1,5 @@
--- Rules U1, U2: the stored percent is the exact one cut after 12 decimals, tested
--- by multiplying, never by dividing.
+-- Rules U1, U2: the stored percent is the exact one cut after 12 decimals,
+-- tested by multiplying, never by dividing.
 with
 
 account_months as (
@@ -51,4 +51,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

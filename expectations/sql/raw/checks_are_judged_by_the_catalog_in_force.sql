@@ -14,9 +14,9 @@ monitors as (
         on monitors.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        monitors.monitor_id,
+        monitors.monitor_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         monitors.line_number desc
 ),
 
@@ -46,11 +46,11 @@ final as (
     from raw.check_spans
     inner join raw.source_objects
         on check_spans.object_id = source_objects.object_id
-    left join monitors
+    left outer join monitors
         on
             check_spans.monitor_id = monitors.monitor_id
             and check_spans.location = any(monitors.locations)
-    left join longest_gaps
+    left outer join longest_gaps
         on
             check_spans.object_id = longest_gaps.object_id
             and check_spans.monitor_id = longest_gaps.monitor_id
@@ -66,4 +66,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -44,10 +44,10 @@ incidents as (
         on incidents.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        incidents.page_id,
-        incidents.incident_id,
+        incidents.page_id asc,
+        incidents.incident_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         incidents.line_number desc
 ),
 
@@ -88,8 +88,9 @@ update_bounds as (
             where updates.entry ->> 'status' in ('resolved', 'postmortem')
         ) as resolved_at
     from incidents
-    cross join lateral jsonb_array_elements(incidents.updates)
-        as updates (entry)
+    cross join
+        lateral jsonb_array_elements(incidents.updates)
+            as updates (entry)
     group by incidents.page_id, incidents.incident_id
 ),
 
@@ -106,11 +107,11 @@ incident_spans as (
             'infinity'
         ) as ended_at
     from incidents
-    left join update_bounds
+    left outer join update_bounds
         on
             incidents.page_id is not distinct from update_bounds.page_id
             and incidents.incident_id = update_bounds.incident_id
-    left join inferred_ends
+    left outer join inferred_ends
         on
             incidents.page_id is not distinct from inferred_ends.page_id
             and incidents.incident_id = inferred_ends.incident_id
@@ -133,8 +134,11 @@ touching as (
             documents.kind = 'incidents'
             and documents.is_complete
             and documents.page_id is not distinct from incident_spans.page_id
-            and (documents.exported_at, documents.key collate "C")
-            > (incident_spans.exported_at, incident_spans.key collate "C")
+            and (documents.exported_at, convert_to(documents.key, 'UTF8'))
+            > (
+                incident_spans.exported_at,
+                convert_to(incident_spans.key, 'UTF8')
+            )
             and incident_spans.incident_id <> all(documents.incident_ids)
     )
 ),
@@ -150,8 +154,9 @@ named_components as (
         touching.incident_id,
         changed.entry ->> 'component_id' as component_id
     from touching
-    cross join lateral jsonb_array_elements(touching.updates)
-        as updates (entry)
+    cross join
+        lateral jsonb_array_elements(touching.updates)
+            as updates (entry)
     cross join lateral jsonb_array_elements(updates.entry -> 'components')
         as changed (entry)
 ),
@@ -173,4 +178,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -28,9 +28,9 @@ notices as (
         on notices.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        notices.notice_id,
+        notices.notice_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         notices.line_number desc
 ),
 
@@ -57,4 +57,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

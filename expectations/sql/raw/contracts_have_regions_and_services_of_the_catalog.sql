@@ -7,31 +7,33 @@ contracts as (
         on contracts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        contracts.contract_id,
+        contracts.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         contracts.line_number desc
+),
+
+zones as (
+    select distinct
+        terms_versions.terms_id,
+        terms_versions.time_zone
+    from raw.terms_versions
 ),
 
 active_contracts as (
     select contracts.*
     from contracts
     cross join audit.current_build
-    left join (
-        select distinct
-            terms_versions.terms_id,
-            terms_versions.time_zone
-        from raw.terms_versions
-    ) as terms_zones on contracts.terms_id = terms_zones.terms_id
+    left outer join zones on contracts.terms_id = zones.terms_id
     where
         contracts.starts_at < least(
             (current_build.service_month + interval '1 month')
-            at time zone coalesce(terms_zones.time_zone, 'UTC'),
+            at time zone coalesce(zones.time_zone, 'UTC'),
             current_build.as_of
         )
         and coalesce(contracts.ends_at, 'infinity')
         > current_build.service_month::timestamp
-        at time zone coalesce(terms_zones.time_zone, 'UTC')
+        at time zone coalesce(zones.time_zone, 'UTC')
 ),
 
 catalog as (
@@ -55,20 +57,22 @@ catalog as (
 unknown_names as (
     select
         active_contracts.contract_id,
-        concat('region ', active_contracts.region) as name
+        concat('region ', active_contracts.region) as unknown_name
     from active_contracts
-    where not exists (
-        select 1
-        from catalog
-        where catalog.region = active_contracts.region
-    )
+    where
+        not exists (
+            select 1
+            from catalog
+            where catalog.region = active_contracts.region
+        )
     union
     select
         active_contracts.contract_id,
-        concat('service ', subscribed.service) as name
+        concat('service ', subscribed.service) as unknown_name
     from active_contracts
-    cross join lateral unnest(active_contracts.services)
-        as subscribed (service)
+    cross join
+        lateral unnest(active_contracts.services)
+            as subscribed (service)
     where not exists (
         select 1
         from catalog
@@ -79,9 +83,9 @@ unknown_names as (
 final as (
     select
         unknown_names.contract_id as subject,
-        concat(unknown_names.name, ' is not in the catalog') as detail
+        concat(unknown_names.unknown_name, ' is not in the catalog') as detail
     from unknown_names
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -19,9 +19,9 @@ contracts as (
         on contracts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        contracts.contract_id,
+        contracts.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         contracts.line_number desc
 ),
 
@@ -33,8 +33,8 @@ month_ends as (
             at time zone coalesce(terms_versions.time_zone, 'UTC')
         ) as ends_at
     from audit.current_build
-    left join contracts on true
-    left join raw.terms_versions
+    left outer join contracts on true
+    left outer join raw.terms_versions
         on contracts.terms_id = terms_versions.terms_id
     group by current_build.run_id
 ),
@@ -74,4 +74,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -20,10 +20,10 @@ final as (
         feeds.feed as subject,
         'the feed has no object' as detail
     from feeds
-    left join raw.source_objects
+    left outer join raw.source_objects
         on feeds.feed = source_objects.feed and source_objects.is_in_force
     where source_objects.object_id is null
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -102,9 +102,13 @@ object_counts as (
             else coalesce(kept_rows.n, 0)
         end as held_kept
     from raw.source_objects
-    left join kept_rows on source_objects.object_id = kept_rows.object_id
-    left join check_rows on source_objects.object_id = check_rows.object_id
-    left join quarantined on source_objects.object_id = quarantined.object_id
+    left outer join kept_rows on source_objects.object_id = kept_rows.object_id
+    left outer join
+        check_rows
+        on source_objects.object_id = check_rows.object_id
+    left outer join
+        quarantined
+        on source_objects.object_id = quarantined.object_id
     where source_objects.is_in_force
 ),
 
@@ -128,4 +132,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

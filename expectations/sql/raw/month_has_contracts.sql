@@ -7,37 +7,39 @@ contracts as (
         on contracts.object_id = source_objects.object_id
     where source_objects.is_in_force
     order by
-        contracts.contract_id,
+        contracts.contract_id asc,
         source_objects.exported_at desc,
-        source_objects.key collate "C" desc,
+        convert_to(source_objects.key, 'UTF8') desc,
         contracts.line_number desc
+),
+
+zones as (
+    select distinct
+        terms_versions.terms_id,
+        terms_versions.time_zone
+    from raw.terms_versions
 ),
 
 active_contracts as (
     select contracts.*
     from contracts
     cross join audit.current_build
-    left join (
-        select distinct
-            terms_versions.terms_id,
-            terms_versions.time_zone
-        from raw.terms_versions
-    ) as terms_zones on contracts.terms_id = terms_zones.terms_id
+    left outer join zones on contracts.terms_id = zones.terms_id
     where
         contracts.starts_at < least(
             (current_build.service_month + interval '1 month')
-            at time zone coalesce(terms_zones.time_zone, 'UTC'),
+            at time zone coalesce(zones.time_zone, 'UTC'),
             current_build.as_of
         )
         and coalesce(contracts.ends_at, 'infinity')
         > current_build.service_month::timestamp
-        at time zone coalesce(terms_zones.time_zone, 'UTC')
+        at time zone coalesce(zones.time_zone, 'UTC')
 ),
 
 final as (
     select
-        to_char(current_build.service_month, 'YYYY-MM') as subject,
-        'no contract is active in the month' as detail
+        'no contract is active in the month' as detail,
+        to_char(current_build.service_month, 'YYYY-MM') as subject
     from audit.current_build
     where not exists (select 1 from active_contracts)
 )

@@ -33,17 +33,17 @@ neighbours as (
         islands.location,
         islands.settled_with,
         string_agg(
-            others.object_id::text, ',' order by others.object_id::text
+            nearby.object_id::text, ',' order by nearby.object_id::text
         ) as object_ids
     from islands
-    left join islands as others
+    left outer join islands as nearby
         on
-            islands.monitor_id = others.monitor_id
-            and islands.location = others.location
-            and islands.island = others.island
-            and islands.object_id <> others.object_id
-            and islands.first_at <= others.last_at
-            and islands.last_at >= others.first_at
+            islands.monitor_id = nearby.monitor_id
+            and islands.location = nearby.location
+            and islands.island = nearby.island
+            and islands.object_id <> nearby.object_id
+            and islands.first_at <= nearby.last_at
+            and islands.last_at >= nearby.first_at
     group by
         islands.object_id,
         islands.monitor_id,
@@ -69,4 +69,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -36,6 +36,9 @@ feed_digests as (
 final as (
     select
         feed_digests.feed as subject,
+        feed_digests.digest,
+        feed_digests.rows_read,
+        feed_digests.rows_quarantined,
         concat(
             feed_digests.rows_quarantined,
             ' of ',
@@ -43,12 +46,9 @@ final as (
             ' rows are quarantined; the limit is ',
             current_setting('slaledger.quarantine_limit_percent'),
             ' percent'
-        ) as detail,
-        feed_digests.digest,
-        feed_digests.rows_read,
-        feed_digests.rows_quarantined
+        ) as detail
     from feed_digests
-    left join audit.decisions
+    left outer join audit.decisions
         on
             decisions.kind = 'quarantine_limit'
             and feed_digests.feed = decisions.subject
@@ -63,4 +63,4 @@ final as (
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -17,4 +17,4 @@ final as (
 )
 
 select * from final
-order by final.subject, final.detail
+order by subject, detail

@@ -9,10 +9,10 @@ final as (
         standard_terms.terms_id as subject,
         'no version of these terms is published' as detail
     from standard_terms
-    left join raw.terms_versions
+    left outer join raw.terms_versions
         on standard_terms.terms_id = terms_versions.terms_id
     where terms_versions.terms_id is null
 )
 
 select * from final
-order by final.subject
+order by subject

@@ -30,6 +30,8 @@ def quarantine_digest(feed: str, *, rows_read: int, rows_quarantined: int) -> st
 
 def over_quarantine_limit(settings: Settings) -> list[QuarantineExcess]:
     """The feeds that would stop a closing, for `sla pending`: the gate's own query."""
+    from psycopg.rows import dict_row
+
     query = next(
         expectation.query("raw")
         for expectation in committed().GATES["raw"]
@@ -37,10 +39,14 @@ def over_quarantine_limit(settings: Settings) -> list[QuarantineExcess]:
     )
     with connect(settings.warehouse) as connection:
         connection.execute("select set_config(%s, %s, true)", (LIMIT_SETTING, str(settings.quarantine_limit_percent)))
-        rows = connection.execute(query.encode()).fetchall()
+        rows = connection.cursor(row_factory=dict_row).execute(query.encode()).fetchall()
     return [
         QuarantineExcess(
-            feed=feed, rows_read=int(read), rows_quarantined=int(quarantined), digest=digest, detail=detail
+            feed=row["subject"],
+            rows_read=int(row["rows_read"]),
+            rows_quarantined=int(row["rows_quarantined"]),
+            digest=row["digest"],
+            detail=row["detail"],
         )
-        for feed, detail, digest, read, quarantined in rows
+        for row in rows
     ]

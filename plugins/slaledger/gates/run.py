@@ -32,6 +32,7 @@ class _Build:
     service_month: date
     as_of: datetime
     is_closing: bool
+    models_built_at: datetime | None
 
 
 def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
@@ -44,6 +45,11 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
     started_at = datetime.now(UTC)
     with connect(settings.warehouse) as connection:
         build = _current_build(connection, run_id=run_id)
+        if gate == "marts" and build.models_built_at is None:
+            raise GateFailed(
+                f"The marts gate of {build.service_month:%Y-%m} has nothing to validate: dbt did not get through "
+                f"the models of run {run_id}. Clear its task `build_models`, or run the month again with `sla run`."
+            )
         digest = _candidate_sha256(connection, gate)
     import_library()
     started = time.monotonic()
@@ -104,7 +110,7 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
 
 def _current_build(connection: psycopg.Connection, *, run_id: str) -> _Build:
     row = connection.execute(
-        "select builds.run_id, builds.service_month, builds.as_of, builds.is_closing"
+        "select builds.run_id, builds.service_month, builds.as_of, builds.is_closing, builds.models_built_at"
         " from audit.current_build inner join audit.builds on current_build.run_id = builds.run_id"
     ).fetchone()
     if row is None or row[0] != run_id:
