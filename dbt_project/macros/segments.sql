@@ -13,9 +13,7 @@
         is_covered,
         services,
         categories,
-        array_agg(
-            distinct source_id collate "C" order by source_id collate "C"
-        ) as source_ids
+        {{ sorted_texts('source_id') }} as source_ids
     from (
         select
             *,

@@ -41,10 +41,10 @@ sums as (
 )
 
 select
-    coalesce(account_months.contract_id, sums.contract_id) as contract_id,
     account_months.counted_seconds,
     account_months.excluded_seconds,
-    account_months.unknown_seconds
+    account_months.unknown_seconds,
+    coalesce(account_months.contract_id, sums.contract_id) as contract_id
 from account_months
 full outer join sums on account_months.contract_id = sums.contract_id
 where

@@ -34,7 +34,8 @@ neighbours as (
         )
 )
 
-select * from neighbours
+select neighbours.*
+from neighbours
 where
     neighbours.ended_at <= neighbours.started_at
     or neighbours.next_started_at < neighbours.ended_at

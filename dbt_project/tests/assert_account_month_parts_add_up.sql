@@ -42,14 +42,15 @@ parts as (
         on
             account_months.contract_id = contract_months.contract_id
             and account_months.service_month = contract_months.service_month
-    left join covered
+    left outer join covered
         on
             account_months.contract_id = covered.contract_id
             and account_months.service_month = covered.service_month
     where account_months.terms_version is not null
 )
 
-select * from parts
+select parts.*
+from parts
 where
     parts.parts_seconds is null
     or parts.parts_seconds <> parts.measured_seconds

@@ -1,6 +1,6 @@
--- Fails if a contract that was active in the build's month, and is no sandbox's,
--- has no account-month, or one has a row that has no such contract (rule P2):
--- a join would have lost an account, or made one.
+-- Fails if a contract that was active in the build's month, and is no
+-- sandbox's, has no account-month, or one has a row that has no such contract
+-- (rule P2): a join would have lost an account, or made one.
 with
 
 current_build as (
@@ -12,9 +12,9 @@ contracts as (
 ),
 
 sandboxes as (
-    select accounts.account_id
-    from {{ ref('stg_accounts__accounts') }} as accounts
-    where accounts.is_sandbox
+    select listed.account_id
+    from {{ ref('stg_accounts__accounts') }} as listed
+    where listed.is_sandbox
 ),
 
 zones as (
@@ -28,7 +28,7 @@ expected as (
     select contracts.contract_id
     from contracts
     cross join current_build
-    left join zones on contracts.terms_id = zones.terms_id
+    left outer join zones on contracts.terms_id = zones.terms_id
     where
         contracts.starts_at
         < least(

@@ -41,16 +41,16 @@ decided_segments as (
         contract_segments.service_month,
         contract_segments.started_at,
         contract_segments.ended_at,
+        false as is_covered,
+        contract_segments.services,
+        contract_segments.categories,
+        contract_segments.source_ids,
         case
             when contract_segments.kind <> 'unknown'
                 then contract_segments.kind
             when contract_segments.is_covered then 'excluded'
             else 'counted'
-        end as kind,
-        false as is_covered,
-        contract_segments.services,
-        contract_segments.categories,
-        contract_segments.source_ids
+        end as kind
     from contract_segments
     where
         contract_segments.is_unknown_decided_down

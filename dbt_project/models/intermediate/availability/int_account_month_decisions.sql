@@ -102,7 +102,7 @@ final as (
         decisions.is_approved,
         decisions.decided_by
     from open_months
-    left join decisions
+    left outer join decisions
         on
             decisions.kind = 'held_month'
             and open_months.decision_subject = decisions.subject

@@ -24,6 +24,9 @@ decided as (
     select
         account_month_seconds.contract_id,
         account_month_seconds.measured_seconds,
+        decisions.held_digest,
+        decisions.is_approved,
+        decisions.decided_by,
         account_month_seconds.counted_seconds
         + case
             when decisions.is_approved
@@ -45,12 +48,9 @@ decided as (
             when decisions.is_approved is null
                 then account_month_seconds.unknown_covered_seconds
             else 0
-        end as unknown_covered_seconds,
-        decisions.held_digest,
-        decisions.is_approved,
-        decisions.decided_by
+        end as unknown_covered_seconds
     from account_month_seconds
-    left join decisions
+    left outer join decisions
         on account_month_seconds.contract_id = decisions.contract_id
 ),
 
@@ -142,13 +142,13 @@ final as (
         figures.credit_percent,
         figures.credit_percent_low,
         figures.credit_percent_alternative,
-        figures.credit_percent <> figures.credit_percent_alternative
-            as is_outcome_sensitive,
         figures.commitment_percent,
         figures.is_met,
         figures.held_digest,
         figures.is_approved as is_unknown_decided_down,
         figures.decided_by,
+        figures.credit_percent <> figures.credit_percent_alternative
+            as is_outcome_sensitive,
         case
             when figures.contract_id is null then 'blocked'
             when not contract_months.is_month_over then 'provisional'
@@ -176,7 +176,7 @@ final as (
             when figures.uptime_percent is null then 'no_time_left_in_base'
         end as reason
     from contract_months
-    left join figures
+    left outer join figures
         on contract_months.contract_id = figures.contract_id
 )
 

@@ -60,7 +60,7 @@ final as (
     from contract_months
     inner join contract_scopes
         on contract_months.contract_id = contract_scopes.contract_id
-    left join class_sums
+    left outer join class_sums
         on
             contract_scopes.scope_id = class_sums.scope_id
             and contract_months.measured = class_sums.measured

@@ -63,7 +63,7 @@ conflicts as (
     from check_conflicts
     inner join build_window
         on
-            build_window.started_at <= check_conflicts.checked_at
+            check_conflicts.checked_at >= build_window.started_at
             and check_conflicts.checked_at < build_window.ended_at
 ),
 

@@ -32,17 +32,18 @@ incidents_open as (
 settings as (
     select
         incidents_open.incident_id,
-        settled.component ->> 'component_id' as component_id,
-        settled.component ->> 'new_status' as status,
         updates.updated_at as started_at,
         incidents_open.ended_at,
-        updates.update_ordinal
+        updates.update_ordinal,
+        settled.component ->> 'component_id' as component_id,
+        settled.component ->> 'new_status' as status
     from updates
     inner join incidents_open
         on
             updates.incident_id = incidents_open.incident_id
             and updates.updated_at <= incidents_open.ended_at
-    cross join lateral
+    cross join
+        lateral
         jsonb_array_elements(updates.components) as settled (component)
 ),
 
@@ -56,7 +57,8 @@ settings_until as (
             settings.ended_at,
             lead(settings.started_at) over (
                 partition by settings.incident_id, settings.component_id
-                order by settings.started_at, settings.update_ordinal desc
+                order by
+                    settings.started_at asc, settings.update_ordinal desc
             )
         ) as ended_at
     from settings
@@ -70,7 +72,8 @@ by_impact as (
         incidents_open.started_at,
         incidents_open.ended_at
     from incidents_open
-    cross join lateral
+    cross join
+        lateral
         unnest(incidents_open.component_ids) as listed (component_id)
     where
         incidents_open.impact = 'critical'
@@ -84,13 +87,15 @@ by_impact as (
 ),
 
 declared as (
-    select * from settings_until
+    select settings_until.*
+    from settings_until
     where
         settings_until.status in (
             'major_outage', 'partial_outage', 'degraded_performance'
         )
     union all
-    select * from by_impact
+    select by_impact.*
+    from by_impact
 ),
 
 final as (

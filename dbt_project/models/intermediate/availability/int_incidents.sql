@@ -46,9 +46,9 @@ stated as (
             listings.last_listed_at
         ) as last_open_at
     from incidents
-    left join update_figures
+    left outer join update_figures
         on incidents.incident_id = update_figures.incident_id
-    left join listings
+    left outer join listings
         on
             incidents.incident_id = listings.incident_id
             and incidents.page_id = listings.page_id
@@ -79,8 +79,8 @@ withdrawn as (
             stated.page_id = documents.page_id
             and documents.kind = 'incidents'
             and documents.is_complete
-            and (stated.exported_at, stated.object_key collate "C")
-            < (documents.exported_at, documents.object_key collate "C")
+            and (stated.exported_at, convert_to(stated.object_key, 'UTF8'))
+            < (documents.exported_at, convert_to(documents.object_key, 'UTF8'))
     where stated.incident_id <> all(documents.incident_ids)
 ),
 
@@ -89,34 +89,34 @@ resolved as (
         stated.incident_id,
         stated.impact,
         stated.created_at,
+        stated.component_ids,
+        stated.object_id,
+        stated.line_number,
         coalesce(stated.started_at, stated.created_at) as stated_started_at,
         coalesce(stated.stated_resolved_at, inferred.resolved_at)
             as resolved_at,
         inferred.incident_id is not null as is_resolution_inferred,
-        withdrawn.incident_id is not null as is_withdrawn,
-        stated.component_ids,
-        stated.object_id,
-        stated.line_number
+        withdrawn.incident_id is not null as is_withdrawn
     from stated
-    left join inferred on stated.incident_id = inferred.incident_id
-    left join withdrawn on stated.incident_id = withdrawn.incident_id
+    left outer join inferred on stated.incident_id = inferred.incident_id
+    left outer join withdrawn on stated.incident_id = withdrawn.incident_id
 ),
 
 final as (
     select
         resolved.incident_id,
         resolved.impact,
-        case
-            when resolved.stated_started_at > resolved.resolved_at
-                then resolved.created_at
-            else resolved.stated_started_at
-        end as started_at,
         resolved.resolved_at,
         resolved.is_resolution_inferred,
         resolved.is_withdrawn,
         resolved.component_ids,
         resolved.object_id,
-        resolved.line_number
+        resolved.line_number,
+        case
+            when resolved.stated_started_at > resolved.resolved_at
+                then resolved.created_at
+            else resolved.stated_started_at
+        end as started_at
     from resolved
 )
 

@@ -26,6 +26,7 @@ monitor_reaches as (
         monitors.monitor_id,
         monitors.locations,
         monitors.confirm,
+        current_build.as_of,
         make_interval(secs => monitors.stale_after_seconds) as stale_after,
         build_window.started_at
         - make_interval(secs => monitors.confirm * monitors.stale_after_seconds)
@@ -36,8 +37,7 @@ monitor_reaches as (
                 secs => monitors.confirm * monitors.stale_after_seconds
             ),
             current_build.as_of
-        ) as reach_until,
-        current_build.as_of
+        ) as reach_until
     from monitors
     cross join build_window
     cross join current_build
@@ -71,8 +71,9 @@ streaks as (
                 and check_streaks.checked_ats is not null
                 then (
                     select count(*)
-                    from unnest(check_streaks.checked_ats)
-                        as checks (checked_at)
+                    from
+                        unnest(check_streaks.checked_ats)
+                            as checks (checked_at)
                     where checks.checked_at <= monitor_reaches.as_of
                 )
             else check_streaks.checks_count
@@ -163,12 +164,12 @@ final as (
         run_intervals.monitor_id,
         run_intervals.location,
         run_intervals.degraded_counts,
+        run_intervals.is_unconfirmed_failure,
+        run_intervals.started_at as run_started_at,
         case
             when run_intervals.is_unconfirmed_failure then 'up'
             else run_intervals.state
         end as state,
-        run_intervals.is_unconfirmed_failure,
-        run_intervals.started_at as run_started_at,
         greatest(run_intervals.started_at, build_window.started_at)
             as started_at,
         least(run_intervals.ended_at, build_window.ended_at) as ended_at

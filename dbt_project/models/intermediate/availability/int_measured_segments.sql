@@ -27,13 +27,13 @@ final as (
     select
         classes.scope_id,
         classes.measured,
-        lower(pieces.piece) as started_at,
-        upper(pieces.piece) as ended_at,
         scope_segments.kind,
         scope_segments.is_covered,
         scope_segments.services,
         scope_segments.categories,
-        scope_segments.source_ids
+        scope_segments.source_ids,
+        lower(pieces.piece) as started_at,
+        upper(pieces.piece) as ended_at
     from classes
     inner join scope_segments on classes.scope_id = scope_segments.scope_id
     cross join lateral unnest(

@@ -33,16 +33,20 @@ changes as (
     from monitors
     cross join readings
     cross join build_window
-    cross join lateral (
-        values (build_window.started_at), (build_window.ended_at)
-    ) as edges (changed_at)
+    cross join
+        lateral (
+            values (build_window.started_at), (build_window.ended_at)
+        ) as edges (changed_at)
     union all
     select
         location_states.monitor_id,
         location_states.degraded_counts,
         edges.changed_at,
         edges.known_change,
-        case when location_states.state = 'down' then edges.known_change else 0 end
+        case
+            when location_states.state = 'down' then edges.known_change
+            else 0
+        end as down_change
     from location_states
     cross join lateral (
         values

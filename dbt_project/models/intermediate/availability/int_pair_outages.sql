@@ -48,10 +48,7 @@ states as (
             as is_monitoring_down,
         bool_or(covered.source_kind = 'monitor') as is_monitoring_not_up,
         bool_or(covered.source_kind = 'incident') as is_declared_down,
-        array_agg(
-            distinct covered.source_id collate "C"
-            order by covered.source_id collate "C"
-        ) as source_ids
+        {{ sorted_texts('covered.source_id') }} as source_ids
     from covered
     group by
         covered.judgement_id, covered.service, covered.region, covered.rung

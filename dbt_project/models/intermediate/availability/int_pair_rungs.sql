@@ -27,8 +27,8 @@ final as (
         changes.judgement_id,
         changes.service,
         changes.region,
-        row_number() over in_order as rung,
         changes.changed_at as started_at,
+        row_number() over in_order as rung,
         lead(changes.changed_at) over in_order as ended_at
     from changes
     window

@@ -122,7 +122,7 @@ own_faults as (
             declared.periods - coalesce(explained.periods, '{}')
         ) as periods
     from declared
-    left join explained
+    left outer join explained
         on
             declared.scope_id = explained.scope_id
             and declared.terms_version = explained.terms_version
@@ -152,7 +152,7 @@ effective as (
             else exclusions.period::tstzmultirange
         end as periods
     from exclusions
-    left join own_faults
+    left outer join own_faults
         on
             exclusions.scope_id = own_faults.scope_id
             and exclusions.terms_version = own_faults.terms_version

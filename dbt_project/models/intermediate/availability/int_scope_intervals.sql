@@ -1,5 +1,5 @@
--- Grain: one interval of downtime of a pair for a scope, or of an exclusion on a
--- pair that is down some time: without downtime it takes nothing off.
+-- Grain: one interval of downtime of a pair for a scope, or of an exclusion on
+-- a pair that is down some time: without downtime it takes nothing off.
 with
 
 scope_outages as (

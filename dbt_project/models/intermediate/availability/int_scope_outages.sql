@@ -16,10 +16,10 @@ judged as (
         scope_versions.terms_version,
         seen_outages.service,
         seen_outages.region,
-        tstzrange(seen_outages.started_at, seen_outages.ended_at)
-        * scope_versions.in_force as period,
         seen_outages.is_down_low,
-        seen_outages.source_ids
+        seen_outages.source_ids,
+        tstzrange(seen_outages.started_at, seen_outages.ended_at)
+        * scope_versions.in_force as period
     from scope_versions
     inner join seen_outages
         on
@@ -36,10 +36,10 @@ final as (
         judged.terms_version,
         judged.service,
         judged.region,
-        lower(judged.period) as started_at,
-        upper(judged.period) as ended_at,
         judged.is_down_low,
-        judged.source_ids
+        judged.source_ids,
+        lower(judged.period) as started_at,
+        upper(judged.period) as ended_at
     from judged
     where not isempty(judged.period)
 )

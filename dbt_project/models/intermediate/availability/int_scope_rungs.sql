@@ -24,8 +24,8 @@ final as (
     select
         changes.scope_id,
         changes.terms_version,
-        row_number() over in_order as rung,
         changes.changed_at as started_at,
+        row_number() over in_order as rung,
         lead(changes.changed_at) over in_order as ended_at
     from changes
     window

@@ -13,22 +13,18 @@ attributes as (
         scope_states.ended_at,
         scope_states.kind,
         scope_states.is_covered,
-        array_agg(
-            distinct scope_states.service collate "C"
-            order by scope_states.service collate "C"
-        ) as services,
-        array_agg(
-            distinct categories.category collate "C"
-            order by categories.category collate "C"
-        ) filter (where categories.category is not null) as categories,
-        array_agg(
-            distinct sources.source_id collate "C"
-            order by sources.source_id collate "C"
-        ) as source_ids
+        {{ sorted_texts('scope_states.service') }} as services,
+        {{ sorted_texts('categories.category') }} filter (
+            where categories.category is not null
+        ) as categories,
+        {{ sorted_texts('sources.source_id') }} as source_ids
     from scope_states
-    left join lateral
-        unnest(scope_states.categories) as categories (category) on true
-    cross join lateral
+    left outer join
+        lateral
+        unnest(scope_states.categories) as categories (category)
+        on true
+    cross join
+        lateral
         unnest(scope_states.source_ids) as sources (source_id)
     group by
         scope_states.scope_id,
@@ -46,8 +42,8 @@ segments as (
         attributes.kind,
         attributes.is_covered,
         attributes.services,
-        coalesce(attributes.categories, '{}') as categories,
-        attributes.source_ids
+        attributes.source_ids,
+        coalesce(attributes.categories, '{}') as categories
     from attributes
 ),
 

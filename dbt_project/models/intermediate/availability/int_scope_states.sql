@@ -141,12 +141,12 @@ final as (
         verdicts.terms_version,
         rungs.started_at,
         rungs.ended_at,
-        split_part(verdicts.verdict, ' ', 1) as kind,
-        verdicts.verdict = 'unknown covered' as is_covered,
         verdicts.service,
         verdicts.region,
-        coalesce(verdicts.categories, '{}') as categories,
-        verdicts.source_ids
+        verdicts.source_ids,
+        split_part(verdicts.verdict, ' ', 1) as kind,
+        verdicts.verdict = 'unknown covered' as is_covered,
+        coalesce(verdicts.categories, '{}') as categories
     from verdicts
     inner join rungs
         on

@@ -18,9 +18,9 @@ pair_outages as (
 
 seen as (
     select
+        pair_outages.*,
         views.minimum_outage_seconds,
         views.seen_from,
-        pair_outages.*,
         tstzrange(pair_outages.started_at, pair_outages.ended_at) as period
     from views
     inner join pair_outages
@@ -81,7 +81,7 @@ judged as (
         or coalesce(seen.period <@ long_runs.high_runs, false)
             as is_long_high
     from seen
-    left join long_runs
+    left outer join long_runs
         on
             seen.judgement_id = long_runs.judgement_id
             and seen.minimum_outage_seconds = long_runs.minimum_outage_seconds

@@ -29,14 +29,16 @@ mentions as (
         page_incidents.incident_id,
         listed.component_id
     from page_incidents
-    cross join lateral
+    cross join
+        lateral
         unnest(page_incidents.component_ids) as listed (component_id)
     union
     select
         updates.incident_id,
-        settled.component ->> 'component_id'
+        settled.component ->> 'component_id' as component_id
     from updates
-    cross join lateral
+    cross join
+        lateral
         jsonb_array_elements(updates.components) as settled (component)
 ),
 
@@ -52,8 +54,9 @@ final as (
         on mentions.incident_id = page_incidents.incident_id
     inner join current_build
         on page_incidents.created_at <= current_build.as_of
-    left join components on mentions.component_id = components.component_id
-    left join withdrawn_incidents
+    left outer join components
+        on mentions.component_id = components.component_id
+    left outer join withdrawn_incidents
         on mentions.incident_id = withdrawn_incidents.incident_id
     where
         components.component_id is null

@@ -1,5 +1,5 @@
 -- Grain: one row per contract of the build's month: what it is measured over,
--- by which terms, and whether money can be reckoned (rules P1-P5, T2, T3, U4, U5).
+-- by which terms, and whether money can be reckoned (P1-P5, T2, T3, U4, U5).
 with
 
 contract_terms as (
@@ -22,21 +22,21 @@ joined as (
     select
         contract_terms.*,
         terms_versions.is_guaranteed as are_terms_guaranteed,
-        terms_versions.is_guaranteed
-        and contract_terms.has_active_agreement as is_guaranteed,
         fees.monthly_fee,
         fees.currency,
-        currencies.minor_units
+        currencies.minor_units,
+        terms_versions.is_guaranteed
+        and contract_terms.has_active_agreement as is_guaranteed
     from contract_terms
-    left join terms_versions
+    left outer join terms_versions
         on
             contract_terms.terms_id = terms_versions.terms_id
             and contract_terms.terms_version = terms_versions.terms_version
-    left join fees
+    left outer join fees
         on
             contract_terms.contract_id = fees.contract_id
             and contract_terms.service_month = fees.service_month
-    left join currencies on fees.currency = currencies.currency
+    left outer join currencies on fees.currency = currencies.currency
 ),
 
 final as (
@@ -57,13 +57,13 @@ final as (
         joined.is_month_over,
         joined.terms_version,
         joined.is_guaranteed,
+        joined.monthly_fee,
+        joined.currency,
+        joined.minor_units,
         case
             when not joined.are_terms_guaranteed then 'plan_not_eligible'
             when not joined.is_guaranteed then 'no_active_agreement'
         end as not_guaranteed_reason,
-        joined.monthly_fee,
-        joined.currency,
-        joined.minor_units,
         case
             when joined.terms_blocked_reason is not null
                 then joined.terms_blocked_reason

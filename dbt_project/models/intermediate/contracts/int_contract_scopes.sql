@@ -18,7 +18,7 @@ seen as (
         contract_months.terms_id,
         coalesce(account_sources.source_ids, '{}') as source_ids
     from contract_months
-    left join account_sources
+    left outer join account_sources
         on contract_months.account_id = account_sources.account_id
     where contract_months.terms_version is not null
 ),
@@ -26,16 +26,16 @@ seen as (
 final as (
     select
         seen.contract_id,
+        seen.region,
+        seen.services,
+        seen.terms_id,
+        seen.source_ids,
         -- Built from the values alone, so that it is the same in every run.
         md5(
             jsonb_build_array(
                 seen.terms_id, seen.region, seen.services, seen.source_ids
             )::text
-        ) as scope_id,
-        seen.region,
-        seen.services,
-        seen.terms_id,
-        seen.source_ids
+        ) as scope_id
     from seen
 )
 

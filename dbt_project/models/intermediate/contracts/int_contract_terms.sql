@@ -39,8 +39,8 @@ contract_bounds as (
         at time zone coalesce(terms_zones.time_zone, 'UTC') as month_ends_at
     from contracts
     cross join current_build
-    left join terms_zones on contracts.terms_id = terms_zones.terms_id
-    left join accounts on contracts.account_id = accounts.account_id
+    left outer join terms_zones on contracts.terms_id = terms_zones.terms_id
+    left outer join accounts on contracts.account_id = accounts.account_id
     where not coalesce(accounts.is_sandbox, false)
 ),
 
@@ -88,7 +88,7 @@ starting_versions as (
     inner join terms_versions
         on
             contract_instants.terms_id = terms_versions.terms_id
-            and terms_versions.effective_from <= contract_instants.terms_at
+            and contract_instants.terms_at >= terms_versions.effective_from
             and contract_instants.terms_at
             < coalesce(terms_versions.effective_until, 'infinity')
 ),
@@ -101,7 +101,7 @@ ending_versions as (
     inner join terms_versions
         on
             contract_instants.terms_id = terms_versions.terms_id
-            and terms_versions.effective_from < contract_instants.terms_before
+            and contract_instants.terms_before > terms_versions.effective_from
             and contract_instants.terms_before
             <= coalesce(terms_versions.effective_until, 'infinity')
 ),
@@ -119,9 +119,9 @@ final as (
         contract_instants.service_month,
         contract_instants.month_starts_at,
         contract_instants.month_ends_at,
+        contract_instants.measured,
         contract_instants.month_ends_at
         <= contract_instants.as_of as is_month_over,
-        contract_instants.measured,
         lower(contract_instants.measured) as measured_from,
         upper(contract_instants.measured) as measured_until,
         {{ seconds_in('contract_instants.measured') }} as measured_seconds,
@@ -136,9 +136,9 @@ final as (
                 then 'terms_not_in_force'
         end as terms_blocked_reason
     from contract_instants
-    left join starting_versions
+    left outer join starting_versions
         on contract_instants.contract_id = starting_versions.contract_id
-    left join ending_versions
+    left outer join ending_versions
         on contract_instants.contract_id = ending_versions.contract_id
 )
 

@@ -67,7 +67,7 @@ unobserved_services as (
     inner join scope_versions
         on contract_scopes.scope_id = scope_versions.scope_id
     cross join lateral unnest(scope_versions.services) as core (service)
-    left join lateral (
+    left outer join lateral (
         select
             coalesce(bool_or(catalog_pairs.is_monitored), false)
                 as is_monitored,
@@ -111,7 +111,8 @@ unknown_services as (
     from contract_months
     inner join contracts
         on contract_months.contract_id = contracts.contract_id
-    cross join lateral
+    cross join
+        lateral
         unnest(contract_months.services) as subscribed (service)
     where
         subscribed.service not in (
@@ -129,7 +130,7 @@ unknown_accounts as (
     from contract_months
     inner join contracts
         on contract_months.contract_id = contracts.contract_id
-    left join accounts on contract_months.account_id = accounts.account_id
+    left outer join accounts on contract_months.account_id = accounts.account_id
     where accounts.account_id is null
 ),
 
@@ -199,7 +200,7 @@ late_terms as (
             contract_months.terms_id = terms_versions.terms_id
             and contract_months.month_starts_at
             < coalesce(terms_versions.effective_until, 'infinity')
-            and terms_versions.effective_from < contract_months.month_ends_at
+            and contract_months.month_ends_at > terms_versions.effective_from
     where terms_versions.is_landed_late
 ),
 

@@ -28,7 +28,7 @@ month_bounds as (
             at time zone 'UTC'
         ) as ends_at
     from current_build
-    left join contract_terms
+    left outer join contract_terms
         on current_build.service_month = contract_terms.service_month
     group by current_build.as_of, current_build.service_month
 ),

@@ -11,11 +11,6 @@ final as (
         in_force.plan,
         in_force.terms_id,
         in_force.region,
-        array(
-            select distinct services.service
-            from unnest(in_force.services) as services (service)
-            order by services.service
-        ) as services,
         in_force.starts_at,
         in_force.ends_at,
         in_force.suspensions,
@@ -23,7 +18,12 @@ final as (
         in_force.object_id,
         in_force.object_key,
         in_force.line_number,
-        in_force.exported_at
+        in_force.exported_at,
+        array(
+            select distinct services.service
+            from unnest(in_force.services) as services (service)
+            order by services.service
+        ) as services
     from in_force
 )
 

@@ -1,7 +1,9 @@
 with
 
 in_force as (
-    {{ latest_in_force(source('raw', 'fees'), ['contract_id', 'service_month']) }}
+    {{ latest_in_force(
+        source('raw', 'fees'), ['contract_id', 'service_month']
+    ) }}
 ),
 
 final as (

@@ -9,11 +9,17 @@ final as (
         in_force.monitor_id,
         in_force.service,
         in_force.region,
+        in_force.interval_seconds,
+        in_force.active_from,
+        in_force.active_until,
+        in_force.object_id,
+        in_force.object_key,
+        in_force.line_number,
+        in_force.exported_at,
         array(
             select distinct locations.location
             from unnest(in_force.locations) as locations (location)
         ) as locations,
-        in_force.interval_seconds,
         coalesce(
             in_force.stale_after_seconds, 2 * in_force.interval_seconds
         ) as stale_after_seconds,
@@ -27,13 +33,7 @@ final as (
                 ) = 1 then 1
                 else 2
             end
-        ) as quorum_min,
-        in_force.active_from,
-        in_force.active_until,
-        in_force.object_id,
-        in_force.object_key,
-        in_force.line_number,
-        in_force.exported_at
+        ) as quorum_min
     from in_force
 )
 

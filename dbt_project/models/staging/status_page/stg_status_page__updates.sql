@@ -14,7 +14,8 @@ final as (
         (listed.update_entry ->> 'at')::timestamptz as updated_at,
         coalesce(listed.update_entry -> 'components', '[]') as components
     from incidents
-    cross join lateral
+    cross join
+        lateral
         jsonb_array_elements(incidents.updates)
         with ordinality as listed (update_entry, ordinal)
 )
