@@ -53,13 +53,13 @@ def deliver(settings: Settings, *, run_id: str) -> list[str]:
     Raises `DropConflict`, and `slaledger.objects`' errors where S3 does not answer.
     """
     with connect(settings.warehouse) as connection:
-        waiting = _postings_to_drop(connection, settings.exports.bucket)
+        waiting = _postings_to_drop(connection)
     # This run's own first: a fault in an older one must not hold it back.
     waiting.sort(key=lambda posting: posting[0] != run_id)
     return [key for posting in waiting for key in _drop(settings, *posting)]
 
 
-def _postings_to_drop(connection: psycopg.Connection, bucket: str) -> list[tuple[str, date]]:
+def _postings_to_drop(connection: psycopg.Connection) -> list[tuple[str, date]]:
     return connection.execute(
         """
         select lines.run_id, lines.service_month
@@ -68,14 +68,12 @@ def _postings_to_drop(connection: psycopg.Connection, bucket: str) -> list[tuple
             select from billing.deliveries
             where
                 deliveries.is_manifest
-                and deliveries.bucket = %s
                 and deliveries.run_id = lines.run_id
                 and deliveries.service_month = lines.service_month
         )
         group by lines.run_id, lines.service_month
         order by min(lines.chain_position)
-        """,
-        (bucket,),
+        """
     ).fetchall()
 
 

@@ -28,6 +28,8 @@ SETTLEMENT = "future_invoice"
 class IdempotencyPayloadMismatch(Exception):
     """A line with this key is in the ledger, and says something else."""
 
+    is_final = True
+
 
 @dataclass(frozen=True)
 class Draft:

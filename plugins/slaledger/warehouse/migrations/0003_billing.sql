@@ -158,7 +158,7 @@ create table billing.credit_line_items (
 create index credit_line_items_run on billing.credit_line_items (run_id, service_month);
 
 -- Which object of the bucket holds which posting's lines: the outbox's other side. A posting whose manifest is
--- not here is still to be dropped.
+-- not here is still to be dropped; dropped once, it is not dropped again into another bucket.
 create table billing.deliveries (
     bucket text not null,
     key text not null,
@@ -170,7 +170,7 @@ create table billing.deliveries (
     delivered_at timestamptz not null default clock_timestamp(),
     constraint deliveries_pk primary key (bucket, key)
 );
-create unique index deliveries_one_manifest on billing.deliveries (bucket, run_id, service_month)
+create unique index deliveries_one_manifest on billing.deliveries (run_id, service_month)
 where is_manifest;
 
 -- Looked at when a transaction commits: the chain has no gap and no fork, and no account-month's lines of a basis
