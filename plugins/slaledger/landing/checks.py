@@ -229,7 +229,7 @@ def _settle(connection: psycopg.Connection, reader: _Reader, object_id: str, pla
     }
     reduced = reduce(own, others, stale_after)
     connection.execute("delete from raw.check_streaks where object_id = %s", [object_id])
-    connection.execute("delete from raw.check_conflicts where %s = any(object_ids)", [object_id])
+    connection.execute("delete from raw.check_conflicts where object_ids @> array[%s]::uuid[]", [object_id])
     _write_reduced(connection, object_id, reduced)
     with connection.cursor() as cursor:
         cursor.executemany(

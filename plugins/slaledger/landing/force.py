@@ -36,17 +36,26 @@ where
 # A key without any version left was deleted for good: that is a deletion, too.
 _MARK_DELETED = """
 update raw.source_objects
-set is_deleted = not exists (
+set is_deleted = found.is_deleted
+from (
     select
-    from audit.listed_objects
+        in_force.object_id,
+        not exists (
+            select
+            from audit.listed_objects
+            where
+                listed_objects.run_id = %(run_id)s
+                and listed_objects.object_id = in_force.object_id
+                and not listed_objects.is_deleted
+        ) as is_deleted
+    from raw.source_objects as in_force
     where
-        listed_objects.run_id = %(run_id)s
-        and listed_objects.object_id = source_objects.object_id
-        and not listed_objects.is_deleted
-)
+        in_force.bucket = %(bucket)s
+        and in_force.is_in_force
+) as found
 where
-    source_objects.bucket = %(bucket)s
-    and source_objects.is_in_force
+    source_objects.object_id = found.object_id
+    and source_objects.is_deleted <> found.is_deleted
 """
 
 _DELETED = """

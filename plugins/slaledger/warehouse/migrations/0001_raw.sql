@@ -129,6 +129,7 @@ create table raw.check_conflicts (
     object_ids uuid [] not null,
     primary key (monitor_id, location, checked_at)
 );
+create index check_conflicts_objects on raw.check_conflicts using gin (object_ids);
 
 -- One row a document of the status page: what it listed, for withdrawal (S3) and inferred resolution (S5).
 create table raw.status_page_documents (
