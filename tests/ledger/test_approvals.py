@@ -229,10 +229,9 @@ class TestGoodwill:
         assert self.give(settings, "25").currency == "JPY"
 
     @pytest.mark.parametrize("amount", ["0", "0.00", "-5", "NaN", "1e3", "5,00", "", "٣", "25.001"])
-    def test_an_amount_that_is_none_is_refused(self, settings, amount):
-        close(settings, LOW)
+    def test_an_amount_that_is_none_is_refused(self, closed_books, amount):
         with pytest.raises(GoodwillRefused):
-            self.give(settings, amount)
+            self.give(closed_books, amount)
 
     def test_needs_a_statement_and_a_fee(self, settings):
         with pytest.raises(GoodwillRefused, match="close the month first"):
