@@ -38,6 +38,7 @@ class MonthNotOver(PostingRefused):
 class NotValidated(PostingRefused):
     """No successful validation of this very candidate."""
 
+    is_validation = True
     exit_code = 3
 
 
