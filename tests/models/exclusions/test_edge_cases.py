@@ -519,6 +519,15 @@ CASES = [
         terms_id="sterner",
         findings=LATE,
     ),
+    Case(
+        # `_exports` sends the corrected row in an object of its own.
+        "again",
+        "a notice exported again replaces itself, whatever its order among the objects",
+        3600,
+        3600,
+        [(MSG, TWO)],
+        [told("again", "announce", "10T00:00", TWO)],
+    ),
 ]
 
 
@@ -554,6 +563,12 @@ def _exports() -> Exports:
             exports.add("notices", "notices", **row)
         for row in case.entries:
             exports.add("exclusions", "exclusions", **row)
+    # The same notice, corrected to 03:00-04:00, exported later under a key that sorts first; and a notice of
+    # that id in an object that was exported last of all, but overwritten since.
+    corrected = exports.object("notices", key="notices/0", exported_at="2026-03-11T00:00:00Z")
+    exports.add("notices", "notices", corrected, **told("again", "announce", "10T00:00", ("03:00", "04:00")))
+    overwritten = exports.object("notices", key="notices/1", exported_at="2026-03-12T00:00:00Z")
+    exports.add("notices", "notices", overwritten, **told("again", "announce", "10T00:00", ("01:00", "02:00")))
     # Edge 36: the page says, afterwards, that the maintenance was meant to run until 06:00.
     incident(
         exports,
@@ -592,6 +607,8 @@ def _read(settings: Settings) -> Built:
 @pytest.fixture(scope="module")
 def built(fresh_settings: Settings) -> Built:
     _exports().load(fresh_settings)
+    with connect(fresh_settings.warehouse) as connection:
+        connection.execute("update raw.source_objects set is_in_force = false where key = 'notices/1'")
     build(fresh_settings, month="2026-03", as_of=AS_OF, select=MODELS)
     return _read(fresh_settings)
 

@@ -10,21 +10,39 @@ pairs as (
     select * from {{ ref('int_scope_pairs') }}
 ),
 
-final as (
+versions_in_use as (
     select distinct
-        entries.exclusion_id,
-        entries.category,
         pairs.terms_id,
         pairs.terms_version,
-        entries.object_id,
-        entries.line_number
+        pairs.exclusion_categories
+    from pairs
+),
+
+unlisted as (
+    select
+        entries.*,
+        versions_in_use.terms_id,
+        versions_in_use.terms_version
     from entries
+    inner join versions_in_use
+        on entries.category <> all(versions_in_use.exclusion_categories)
+    where entries.is_sound and entries.is_in_reach
+),
+
+final as (
+    select distinct
+        unlisted.exclusion_id,
+        unlisted.category,
+        unlisted.terms_id,
+        unlisted.terms_version,
+        unlisted.object_id,
+        unlisted.line_number
+    from unlisted
     inner join pairs
-        on {{ entry_meets_pair('entries', 'pairs') }}
-    where
-        entries.is_sound
-        and entries.is_in_reach
-        and entries.category <> all(pairs.exclusion_categories)
+        on
+            unlisted.terms_id = pairs.terms_id
+            and unlisted.terms_version = pairs.terms_version
+            and {{ entry_meets_pair('unlisted', 'pairs') }}
 )
 
 select * from final

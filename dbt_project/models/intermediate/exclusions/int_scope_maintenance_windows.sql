@@ -1,9 +1,13 @@
--- Grain: one scope, sound notice and terms version.
+-- Grain: one scope, sound notice about a pair that it sees, and terms version.
 -- Rule X4: a granted window, less what later notices of its maintenance take.
 with
 
-scopes as (
-    select * from {{ ref('int_scopes') }}
+pairs as (
+    select * from {{ ref('int_scope_pairs') }}
+),
+
+notice_pairs as (
+    select * from {{ ref('int_notice_pairs') }}
 ),
 
 notices as (
@@ -15,21 +19,25 @@ verdicts as (
 ),
 
 granted as (
-    select
-        scopes.scope_id,
-        scopes.source_ids,
-        verdicts.maintenance_id,
+    select distinct
+        pairs.scope_id,
+        pairs.source_ids,
+        pairs.terms_version,
         verdicts.notice_id,
+        verdicts.maintenance_id,
         verdicts.ordinal,
-        verdicts.terms_version,
         verdicts.judged_window
-    from scopes
-    inner join verdicts
+    from verdicts
+    inner join notice_pairs on verdicts.notice_id = notice_pairs.notice_id
+    inner join pairs
         on
-            scopes.terms_id = verdicts.terms_id
+            verdicts.terms_id = pairs.terms_id
+            and verdicts.terms_version = pairs.terms_version
+            and notice_pairs.service = pairs.service
+            and notice_pairs.region = pairs.region
             and {{ is_addressed_to(
                 'verdicts.account_ids', 'notice', 'verdicts.notice_id',
-                'scopes.source_ids'
+                'pairs.source_ids'
             ) }}
     where verdicts.is_sound
 ),
@@ -49,6 +57,7 @@ taken as (
                 'notices.account_ids', 'notice', 'notices.notice_id',
                 'granted.source_ids'
             ) }}
+    where not isempty(notices.taken)
     group by granted.scope_id, granted.notice_id, granted.terms_version
 ),
 
