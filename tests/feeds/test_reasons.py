@@ -206,7 +206,7 @@ OBJECTS = [
     ("claims", gzip.compress(ndjson(CLAIM)) + b"{}", "gzip_corrupt"),
     ("claims", gzip.compress(ndjson(CLAIM)) + b"\x00\x00{}", "gzip_corrupt"),
     ("claims", b"\x1f\x8b" + b"x" * 100, "gzip_corrupt"),
-    ("claims", gzip.compress(b"\n" * (100 << 20)), "inflate_limit"),
+    ("claims", gzip.compress(b"\n" * (1 << 20)) * 100, "inflate_limit"),
     ("accounts/fees", b"contract_id,service_month,monthly_fee\n", "csv_header"),
     ("accounts/fees", b"contract_id,contract_id,service_month,monthly_fee,currency\n", "csv_header"),
     ("accounts/fees", b"contract_id;service_month;monthly_fee;currency\n", "csv_header"),

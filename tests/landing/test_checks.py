@@ -81,6 +81,19 @@ def test_copy_takes_over(known: Bucket) -> None:
     assert on_record == [(10, 10)]
 
 
+def test_copy_takes_over_under_the_catalog_of_now(known: Bucket) -> None:
+    """A copy had no streaks to judge again when `stale_after` fell; taking over, it is cut by the new one."""
+    body = ndjson(check("00:00:00"), check("00:01:30"), check("00:03:00"))
+    known.put("monitoring/checks/1", body)
+    known.put("monitoring/checks/2", body)
+    known.land()
+    known.put("catalog/monitors/a", monitors(FRA + "60"))
+    known.land()
+    known.put("monitoring/checks/1", b"")
+    known.land()
+    assert len(known.streaks()) == known.rows("select count(*) from raw.check_streaks")[0][0] == 3
+
+
 def test_deleted_object_still_speaks(known: Bucket) -> None:
     """Its last version stays in force, and settles with what comes."""
     known.put("monitoring/checks/1", ndjson(*minutes(0, 10)))

@@ -63,9 +63,12 @@ class Document:
 def read(path: Path, notes: Notes) -> tuple[list[Document], Iterator[Record | Reject]]:
     """One document → what it listed, and its rows: incidents first, then maintenances, numbered through.
 
-    Raises `ObjectRejected`.
+    An empty object is an export of no rows, and lists nothing. Raises `ObjectRejected`.
     """
-    refuse_foreign(first_bytes(path))
+    start = first_bytes(path)
+    refuse_foreign(start)
+    if not start:
+        return [], iter(())
     try:
         root = strict_json.loads(document(path))
     except strict_json.NotJson as error:

@@ -145,6 +145,7 @@ class _Unsettled:
     windows: _Windows
     neighbours: Mapping[Pair, Sequence[str]]
     digests: Mapping[Pair, str | None]
+    stale_after: Mapping[Pair, timedelta]  # that it was judged with
 
 
 @dataclass
@@ -197,14 +198,15 @@ def settle(settings: Settings, *, run_id: str) -> int:
 
 def _find_unsettled(connection: psycopg.Connection) -> dict[str, _Unsettled]:
     found: dict[str, _Unsettled] = {}
-    for object_id, monitor_id, location, first_at, last_at, neighbours, digest in connection.execute(
+    for object_id, monitor_id, location, first_at, last_at, neighbours, digest, stale_after in connection.execute(
         sql("find_unsettled")
     ):
-        plan = found.setdefault(object_id, _Unsettled({}, {}, {}))
+        plan = found.setdefault(object_id, _Unsettled({}, {}, {}, {}))
         pair = (monitor_id, location)
         plan.windows[pair] = (first_at, last_at)
         plan.neighbours[pair] = neighbours
         plan.digests[pair] = digest
+        plan.stale_after[pair] = timedelta(microseconds=int(stale_after))
     return found
 
 
@@ -219,22 +221,18 @@ def _settle(connection: psycopg.Connection, reader: _Reader, object_id: str, pla
     for neighbour in sorted(windows):
         source = reader.read(connection, neighbour)
         others.append(Source(neighbour, source.order, within(source.checks, windows[neighbour])))
-    stale_after = {
-        (monitor_id, location): timedelta(microseconds=int(microseconds))
-        for monitor_id, location, microseconds in connection.execute(
-            "select monitor_id, location, stale_after_seconds * 1000000 from raw.check_spans "
-            "where object_id = %s and is_known",
-            [object_id],
-        )
-    }
+    # Of the catalog of now: a copy without streaks of its own was not judged again when it changed.
+    known = catalog(connection)
+    stale_after = {pair: known.get(pair, plan.stale_after[pair]) for pair in plan.windows}
     reduced = reduce(own, others, stale_after)
     connection.execute("delete from raw.check_streaks where object_id = %s", [object_id])
     connection.execute("delete from raw.check_conflicts where object_ids @> array[%s]::uuid[]", [object_id])
     _write_reduced(connection, object_id, reduced)
     with connection.cursor() as cursor:
         cursor.executemany(
-            "update raw.check_spans set settled_with = %s where object_id = %s and monitor_id = %s and location = %s",
-            [(digest, object_id, *pair) for pair, digest in plan.digests.items()],
+            "update raw.check_spans set settled_with = %s, stale_after_seconds = %s "
+            "where object_id = %s and monitor_id = %s and location = %s",
+            [(digest, _seconds(stale_after[pair]), object_id, *pair) for pair, digest in plan.digests.items()],
         )
     connection.execute(
         "update raw.source_objects set rows_loaded = %s, rows_duplicate = %s, run_id = %s where object_id = %s",

@@ -59,7 +59,8 @@ settling as (
                     'hex'
                 )
         end as settles_with,
-        check_spans.settled_with
+        check_spans.settled_with,
+        check_spans.stale_after_seconds
     from raw.check_spans
     left join neighbours
         on
@@ -85,7 +86,8 @@ select
     settling.first_at,
     settling.last_at,
     settling.neighbours,
-    settling.settles_with
+    settling.settles_with,
+    settling.stale_after_seconds * 1000000 as stale_after_microseconds
 from unsettled
 inner join settling
     on unsettled.object_id = settling.object_id
