@@ -104,6 +104,8 @@ class TestDecrease:
             "50 USD overpaid",
             "40 EUR wait until what was posted in another currency is taken back",
         ]
+        (waits,) = approvals.pending(settings)
+        assert "monthly fee was 1000, is 800; its currency was USD, is EUR" in waits.description
         approve(settings)
         assert close(settings, euros).amounts_appended == {"USD": Decimal(-50), "EUR": Decimal(40)}
         assert [line[1:] for line in lines(settings)] == [

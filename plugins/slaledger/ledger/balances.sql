@@ -115,7 +115,9 @@ final as (
             date_trunc('month', build.as_of at time zone zones.time_zone) + interval '1 month'
         )::date as applies_from,
         last_lines.credit_percent as posted_credit_percent,
-        last_lines.monthly_fee as posted_monthly_fee
+        last_lines.monthly_fee as posted_monthly_fee,
+        credits.currency as fee_currency,
+        last_lines.currency as posted_currency
     from balances
     cross join build
     left join account_months on balances.contract_id = account_months.contract_id

@@ -49,6 +49,8 @@ class Balance:
     applies_from: date
     posted_credit_percent: Decimal | None
     posted_monthly_fee: Decimal | None
+    fee_currency: str | None
+    posted_currency: str | None
 
     @property
     def subject(self) -> str:
@@ -76,10 +78,11 @@ class Balance:
         if self.credit_status != "owed":
             return f"now {self.credit_status}" + (f" ({self.credit_reason})" if self.credit_reason else "")
         changes = [
-            f"{name} was {_figure(was)}, is {_figure(now)}"
+            f"{name} was {was}, is {now}"
             for name, was, now in (
-                ("credit percent", self.posted_credit_percent, self.credit_percent),
-                ("monthly fee", self.posted_monthly_fee, self.monthly_fee),
+                ("credit percent", _figure(self.posted_credit_percent), _figure(self.credit_percent)),
+                ("monthly fee", _figure(self.posted_monthly_fee), _figure(self.monthly_fee)),
+                ("its currency", self.posted_currency, self.fee_currency),
             )
             if was != now
         ]
