@@ -53,7 +53,7 @@ class TransformFailed(Exception):
 class DataTestsFailed(TransformFailed):
     """Everything ran, and data tests found rows they must not find: a validation stops the month (exit 3)."""
 
-    is_final = True
+    is_validation = True
 
 
 @dataclass(frozen=True)

@@ -63,6 +63,7 @@ def test_a_planted_fault_stops_the_month_and_is_named(month: Month, gate: str, n
     settings = month(FAULTS[gate][name])
     with pytest.raises(gates.GateFailed) as stopped:
         gates.run_gate(settings, gate, run_id=RUN_ID)
+    assert stopped.value.is_validation
     (broken,) = [result for result in stopped.value.failed if result.name == name]
     assert broken.is_evaluated and broken.unexpected > 0 and broken.examples
     message = str(stopped.value)
@@ -151,16 +152,60 @@ def test_an_approved_quarantined_share_passes_until_its_counts_change(month: Mon
     assert gates.over_quarantine_limit(settings) != []
 
 
-def test_incidents_of_other_months_withdrawn_or_mended_do_not_stop_the_month(month: Month):
-    fault = FAULTS["raw"]["components_of_incidents_are_mapped"]
-    moved = (
-        "update raw.incidents set created_at = created_at - interval '2 months',"
-        " started_at = started_at - interval '2 months', resolved_at = resolved_at - interval '2 months',"
-        " updates = '[]' where incident_id = 'inc-1'"
+LATER_DOCUMENT = """
+    insert into raw.source_objects (
+        object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format, status,
+        last_modified, run_id, is_complete
     )
-    gates.run_gate(month(fault, moved), "raw", run_id=RUN_ID)
-    mended = "update raw.components set component_id = 'comp-new' where component_id = 'comp-billing'"
-    gates.run_gate(month(fault, mended), "raw", run_id=RUN_ID)
+    select
+        md5('later')::uuid, bucket, key || '-later', version_id, etag, sha256, size_bytes, '2026-04-11T00:00:00Z',
+        landed_at, feed, format, status, last_modified, run_id, {is_complete}
+    from raw.source_objects where feed = 'status_page/statuspage';
+    insert into raw.status_page_documents
+        (object_id, kind, page_id, page_updated_at, incident_ids, maintenance_ids)
+    values (md5('later')::uuid, '{kind}', 'page', '2026-04-10T00:00:00Z', '{{inc-2}}', '{{}}')
+"""
+
+
+@pytest.mark.parametrize(
+    "mended",
+    [
+        "update raw.components set component_id = 'comp-new' where component_id = 'comp-billing'",
+        # of another month
+        """
+        update raw.incidents
+        set created_at = created_at - interval '2 months', started_at = started_at - interval '2 months',
+            resolved_at = resolved_at - interval '2 months', updates = '[]'
+        where incident_id = 'inc-1'
+        """,
+        # withdrawn: missing from a later complete list (rule S3)
+        LATER_DOCUMENT.format(kind="incidents", is_complete="true"),
+        # begun after the as-of time
+        """
+        update raw.incidents
+        set created_at = '2026-04-12T00:00:00Z', started_at = null, resolved_at = null, updates = '[]'
+        where incident_id = 'inc-1'
+        """,
+        # open, of January, and resolved in February because a summary then lacks it (rule S5)
+        """
+        update raw.incidents
+        set created_at = '2026-01-05T00:00:00Z', started_at = null, resolved_at = null, updates = '[]'
+        where incident_id = 'inc-1';
+        update raw.status_page_documents set page_updated_at = '2026-01-06T00:00:00Z';
+        """
+        + LATER_DOCUMENT.format(kind="summary", is_complete="false").replace("2026-04-10T", "2026-02-10T"),
+    ],
+    ids=["mapped", "other_month", "withdrawn", "after_as_of", "resolved_by_summary"],
+)
+def test_an_unmapped_component_that_cannot_matter_does_not_stop_the_month(month: Month, mended: str):
+    gates.run_gate(month(FAULTS["raw"]["components_of_incidents_are_mapped"], mended), "raw", run_id=RUN_ID)
+
+
+@pytest.mark.parametrize("kind", ["incidents", "summary"])
+def test_an_incomplete_list_or_a_summary_withdraws_nothing(month: Month, kind: str):
+    later = LATER_DOCUMENT.format(kind=kind, is_complete="false")
+    with pytest.raises(gates.GateFailed, match="components_of_incidents_are_mapped"):
+        gates.run_gate(month(FAULTS["raw"]["components_of_incidents_are_mapped"], later), "raw", run_id=RUN_ID)
 
 
 def test_marts_of_an_earlier_build_are_refused(month: Month):

@@ -125,6 +125,7 @@ def test_a_data_test_that_finds_rows_is_a_validation(tried: Settings, project: C
     project({"tests/assert_nothing.sql": "select * from {{ ref('tried') }}"})
     with pytest.raises(transform.DataTestsFailed, match=r"assert_nothing.*Got 1 result") as failed:
         transform.build_models(tried, run_id=RUN_ID)
+    assert failed.value.is_validation
     assert (failed.value.failed_models, failed.value.failed_tests) == ((), ("assert_nothing",))
 
 

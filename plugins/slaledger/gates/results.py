@@ -13,7 +13,7 @@ NOT_EVALUATED = "This says nothing about the data: mend the expectation, or the 
 class GateFailed(Exception):
     """A critical expectation does not hold, or was not evaluated. `failed` has them."""
 
-    is_final = True
+    is_validation = True
 
     def __init__(self, message: str, *, failed: tuple[ExpectationResult, ...] = ()) -> None:
         super().__init__(message)
