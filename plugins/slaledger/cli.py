@@ -156,19 +156,24 @@ def goodwill(
     because: Because,
 ) -> None:
     """Append a goodwill line: by a named person, and never an SLA credit (rule L4)."""
-    from slaledger import approvals, months, settings
+    from slaledger import approvals, delivery, months, settings
 
     with _bad_arguments():
         service_month = months.parse_month(month)
+    loaded = settings.load()
     line = approvals.goodwill(
-        settings.load(),
+        loaded,
         contract_id=contract,
         service_month=service_month,
         amount=amount,
         by=by,
         because=because,
     )
-    out.print(f"Goodwill line {line} appended.")
+    if not line.is_new:
+        out.print(f"This goodwill was given before, as line {line}: nothing appended.")
+        return
+    delivery.deliver(loaded, run_id=line.run_id)
+    out.print(f"Goodwill line {line} appended: {line.amount:f} {line.currency}, and delivered.")
 
 
 @app.command()

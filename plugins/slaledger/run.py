@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ from slaledger.warehouse import connect
 
 DONE, FAILED, BAD_ARGUMENTS, STOPPED, LEFT = 0, 1, 2, 3, 4
 POLL_SECONDS = 0.5
+# Where a day begins first.
+EASTERNMOST = timedelta(hours=14)
 ENDED = ("success", "failed")
 # The expectation whose failure means that the arguments were wrong, not the data.
 MONTH_IS_OVER = "only_months_that_have_ended_are_closed"
@@ -108,10 +110,9 @@ def run_month(
 
     Raises `MonthNotOver`, `RunStopped` (a gate), `RunFailed` (anything else), all after writing nothing to the ledger.
     """
-    if is_closing and as_of < months.end_in_utc(month):
-        raise MonthNotOver(
-            f"{month:%Y-%m} is not over at {as_of.isoformat()}: run without --close, or with an --as-of after its end."
-        )
+    if is_closing:
+        # Over nowhere on earth yet: no need to ask which zones the contracts are in.
+        _require_over(month, as_of, end=months.end_in_utc(month) - EASTERNMOST)
     run_id = f"sla_run__{month:%Y-%m}__{as_of:%Y%m%dT%H%M%S}__{uuid.uuid4().hex[:8]}"
     requests: list[tuple[str, dict[str, Any], str | None]] = [
         ("land_exports", {"announce": False}, None),
@@ -122,11 +123,39 @@ def run_month(
         ),
     ]
     for dag_id, conf, partition_key in requests:
+        if is_closing and dag_id == "account_month":
+            _require_over(month, as_of, end=_latest_end(settings, month))
         api.trigger(dag_id, run_id=run_id, params=conf, partition_key=partition_key)
         state = _wait(settings, api, dag_id, run_id, on_progress)
         if state != "success":
             _raise_failure(settings, api, dag_id, run_id)
     return _result(settings, run_id, month)
+
+
+def _require_over(month: date, as_of: datetime, *, end: datetime) -> None:
+    if as_of < end:
+        raise MonthNotOver(
+            f"{month:%Y-%m} is not over at {as_of.isoformat()}: run without --close, or with an --as-of after its end."
+        )
+
+
+def _latest_end(settings: Settings, month: date) -> datetime:
+    """When the month is over in every zone that a contract's terms name (rule L5); UTC where there is none."""
+    with connect(settings.warehouse) as connection:
+        row = connection.execute(
+            """
+            select coalesce(
+                max((%(month)s + interval '1 month') at time zone t.time_zone),
+                (%(month)s + interval '1 month') at time zone 'UTC'
+            )
+            from raw.contracts as c
+            inner join raw.source_objects as o on c.object_id = o.object_id and o.is_in_force
+            inner join raw.terms_versions as t on c.terms_id = t.terms_id
+            """,
+            {"month": month},
+        ).fetchone()
+    assert row is not None
+    return row[0]
 
 
 def _wait(

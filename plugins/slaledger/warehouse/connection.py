@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import psycopg
 
@@ -36,5 +36,6 @@ def connect(warehouse: Warehouse) -> Iterator[psycopg.Connection]:
             f"PostgreSQL at {warehouse.host}:{warehouse.port}/{warehouse.database} does not answer "
             f"({str(error).splitlines()[-1].strip()}): is it up? `sla status` tells for the embedded stack."
         ) from error
-    with connection:
+    # A commit that fails leaves the connection open: closing is said apart.
+    with closing(connection), connection:
         yield connection
