@@ -48,24 +48,11 @@ def outages(exports: Exports) -> None:
 
 def customers(exports: Exports) -> None:
     """A customer for each example, most of them in `eu` with a tier of 5 %."""
-    for name in (
-        "118",
-        "118 late",
-        "incomplete",
-        "late",
-        "review yes",
-        "review no",
-        "121",
-        "122",
-        "126",
-        "none",
-        "early",
-    ):
+    numbered = ("118", "118 late", "120", "121", "122", "124", "126")
+    for name in (*numbered, "early", "incomplete", "late", "review yes", "review no", "none"):
         exports.customer(name)
     exports.customer("119", terms_id="kolkata")
-    exports.customer("120")
     exports.customer("123", region="exact")
-    exports.customer("124")
     exports.customer("127", region="restated")
     exports.customer("107", plan="starter")
     exports.customer("108", active_agreement=False)
@@ -102,12 +89,9 @@ def claims(exports: Exports) -> None:
     exports.full_claim("118 late", "118 late", "2026-05-11T00:00Z")
     exports.full_claim("119", "119", "2026-05-10T18:30Z")
     exports.full_claim("120", "120", "2026-05-02T10:00Z", company_name="Company A-118")
-    for claim_id, at in (
-        ("121 b", "2026-05-02T10:00Z"),
-        ("121 a", "2026-05-02T10:00Z"),
-        ("121 c", "2026-05-01T10:00Z"),
-    ):
-        exports.full_claim(claim_id, "121", at)
+    for claim_id, day in (("121 b", "02"), ("121 a", "02"), ("121 c", "01")):
+        exports.full_claim(claim_id, "121", f"2026-05-{day}T10:00Z")
+    exports.full_claim("early", "early", "2026-04-21T10:00Z", company_name="Another")
     exports.full_claim("122 first user", "122", "2026-05-03T10:00Z")
     # Received before the other, complete after it.
     exports.claim("122 second user", received_at="2026-05-02T10:00Z", account_id="A-122")
