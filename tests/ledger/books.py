@@ -142,6 +142,7 @@ def _insert_account_month(connection, month: AccountMonth, service_month: date) 
 def validate(settings: Settings, run_id: str, *, is_success: bool = True, gates: tuple = ("raw", "marts")) -> None:
     """What the gates leave for the run."""
     with connect(settings.warehouse) as connection:
+        digests = {"raw": ledger.inputs_sha256, "marts": ledger.candidate_sha256}
         for gate in gates:
             connection.execute(
                 """
@@ -150,7 +151,7 @@ def validate(settings: Settings, run_id: str, *, is_success: bool = True, gates:
                 )
                 select %s, run_id, %s, service_month, as_of, %s, %s, '[]' from audit.builds where run_id = %s
                 """,
-                (uuid.uuid4(), gate, ledger.candidate_sha256(connection), is_success, run_id),
+                (uuid.uuid4(), gate, digests[gate](connection), is_success, run_id),
             )
 
 

@@ -223,6 +223,25 @@ class TestRefused:
             ledger.post_month(settings, run_id=run_id)
         assert rows(settings, "select from billing.sla_statements") == []
 
+    def test_an_object_landed_after_the_gate(self, settings):
+        run_id = build(settings, AccountMonth())
+        validate(settings, run_id)
+        with connect(settings.warehouse) as connection:
+            connection.execute(
+                """
+                insert into raw.source_objects (
+                    object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed,
+                    format, status, last_modified, run_id
+                ) values (
+                    gen_random_uuid(), 'b', 'late.csv', '1', 'e', 'f', 0, now(), now(), 'accounts/fees',
+                    'csv', 'loaded', now(), 'other'
+                )
+                """
+            )
+        with pytest.raises(ledger.NotValidated, match="a landing came between"):
+            ledger.post_month(settings, run_id=run_id)
+        assert rows(settings, "select count(*) from billing.credit_line_items") == [(0,)]
+
 
 class TestIdempotencyKey:
     def _drafts(self, settings):

@@ -122,18 +122,9 @@ def _current_build(connection: psycopg.Connection, *, run_id: str) -> _Build:
 
 
 def _candidate_sha256(connection: psycopg.Connection, gate: Gate) -> str:
-    if gate == "marts":
-        from slaledger import ledger
+    from slaledger import ledger
 
-        return ledger.candidate_sha256(connection)
-    return connection.execute(
-        """
-        select encode(sha256(convert_to(coalesce(string_agg(
-            concat_ws('|', object_id, sha256, status, rows_loaded, rows_quarantined), E'\\n' order by object_id
-        ), ''), 'UTF8')), 'hex')
-        from raw.source_objects where is_in_force
-        """
-    ).fetchone()[0]
+    return ledger.candidate_sha256(connection) if gate == "marts" else ledger.inputs_sha256(connection)
 
 
 def _record(connection: psycopg.Connection, result: GateResult, *, run_id: str, is_success: bool) -> None:

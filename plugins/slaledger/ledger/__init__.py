@@ -1,6 +1,6 @@
 """The ledger: statements and credit line items, appended once and chained (rules L1 to L7)."""
 
-from slaledger.ledger.candidate import candidate_sha256
+from slaledger.ledger.candidate import candidate_sha256, inputs_sha256
 from slaledger.ledger.chain import IdempotencyPayloadMismatch
 from slaledger.ledger.planning import AmountNotPostable
 from slaledger.ledger.posting import PostResult, Waiting, post_month
@@ -23,5 +23,6 @@ __all__ = [
     "PostingRefused",
     "Waiting",
     "candidate_sha256",
+    "inputs_sha256",
     "post_month",
 ]

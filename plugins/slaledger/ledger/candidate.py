@@ -40,6 +40,20 @@ CANDIDATE: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }  # fmt: skip
 
 
+def inputs_sha256(connection: psycopg.Connection) -> str:
+    """Digest of the objects in force and what was loaded of them: what the raw gate validated is what is posted on."""
+    row = connection.execute(
+        """
+        select encode(sha256(convert_to(coalesce(string_agg(
+            concat_ws('|', object_id, sha256, status, rows_loaded, rows_quarantined), E'\\n' order by object_id
+        ), ''), 'UTF8')), 'hex')
+        from raw.source_objects where is_in_force
+        """
+    ).fetchone()
+    assert row is not None, "an aggregate has a row"
+    return row[0]
+
+
 def candidate_sha256(connection: psycopg.Connection) -> str:
     """Digest of the marts' rows of the current build's month: what is validated is what is posted.
 

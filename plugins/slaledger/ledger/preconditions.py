@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from slaledger.ledger.candidate import CANDIDATE, candidate_sha256
+from slaledger.ledger.candidate import CANDIDATE, candidate_sha256, inputs_sha256
 from slaledger.ledger.canonical import month_text
 
 
@@ -133,7 +133,7 @@ def require_month_over(connection: psycopg.Connection, build: Build) -> None:
 
 
 def require_validated(connection: psycopg.Connection, build: Build) -> None:
-    """The last validation of each gate in this run succeeded, and that of the marts is of this very candidate.
+    """The last validation of each gate in this run succeeded, of these very exports and of this very candidate.
 
     Raises `NotValidated`.
     """
@@ -157,6 +157,11 @@ def require_validated(connection: psycopg.Connection, build: Build) -> None:
                 f"The {gate} gate of run {build.run_id} failed: `audit.validations` and the Data Docs name the "
                 "expectations; run the month again when they hold."
             )
+    if verdicts["raw"][1] != inputs_sha256(connection):
+        raise NotValidated(
+            f"Other exports are in force than run {build.run_id} validated: a landing came between. "
+            "Run the month again."
+        )
     if verdicts["marts"][1] != candidate_sha256(connection):
         raise NotValidated(
             f"The marts of {month_text(build.service_month)} are not those that run {build.run_id} validated: "
