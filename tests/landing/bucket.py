@@ -22,6 +22,20 @@ class Bucket:
     settings: Settings
     runs: Any = field(default_factory=lambda: itertools.count(1))
 
+    def empty(self) -> None:
+        """Delete every version for good, and forget all that was landed."""
+        exports = self.settings.exports
+        client = objects.client(exports)
+        for page in client.get_paginator("list_object_versions").paginate(Bucket=exports.bucket):
+            found = [
+                {"Key": version["Key"], "VersionId": version["VersionId"]}
+                for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+            ]
+            if found:
+                answer = client.delete_objects(Bucket=exports.bucket, Delete={"Objects": found, "Quiet": True})
+                assert not answer.get("Errors"), answer["Errors"]
+        self.empty_warehouse()
+
     def empty_warehouse(self) -> None:
         """Forget all that was landed before."""
         with warehouse.connect(self.settings.warehouse) as connection:

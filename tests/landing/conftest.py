@@ -1,10 +1,8 @@
-"""A warehouse and an empty bucket for each test, on real servers."""
+"""An empty warehouse and an empty bucket for each test, on real servers."""
 
 from __future__ import annotations
 
-import dataclasses
 import uuid
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -16,35 +14,22 @@ from tests.landing.bucket import Bucket
 
 
 @pytest.fixture(scope="session")
-def landing_warehouse(warehouse_server):
-    """A migrated warehouse, for all tests here: emptied between them."""
-    database = warehouse_server.ensure_database(f"landing_{uuid.uuid4().hex[:8]}")
+def landing_settings(warehouse_server, s3_server, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """One migrated warehouse and one bucket for all tests here: a bucket takes volumes of its server for good."""
+    name = f"landing-{uuid.uuid4().hex[:8]}"
+    database = warehouse_server.ensure_database(name.replace("-", "_"))
     warehouse.migrate(database)
-    return database
-
-
-@pytest.fixture
-def bucket(landing_warehouse, s3_server, tmp_path) -> Iterator[Bucket]:
-    """An empty bucket and an empty warehouse."""
-    settings = Settings(
-        home=tmp_path,
-        warehouse=landing_warehouse,
-        exports=make_bucket(s3_server.exports, f"b{uuid.uuid4().hex[:12]}"),
+    return Settings(
+        home=tmp_path_factory.mktemp("home"),
+        warehouse=database,
+        exports=make_bucket(s3_server.exports, name),
         quarantine_limit_percent=Decimal(10),
     )
-    found = Bucket(settings)
-    found.empty_warehouse()
-    yield found
 
 
 @pytest.fixture
-def new_bucket(bucket: Bucket):
-    """Another empty bucket on the same servers; the warehouse is emptied with it."""
-
-    def make() -> Bucket:
-        exports = make_bucket(bucket.settings.exports, f"b{uuid.uuid4().hex[:12]}")
-        found = Bucket(dataclasses.replace(bucket.settings, exports=exports))
-        found.empty_warehouse()
-        return found
-
-    return make
+def bucket(landing_settings: Settings) -> Bucket:
+    """The bucket and the warehouse, emptied."""
+    found = Bucket(landing_settings)
+    found.empty()
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -198,9 +197,10 @@ STEPS = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(STEPS)
-def test_any_history_ends_as_if_landed_at_once(new_bucket: Callable[[], Bucket], steps: list[tuple]) -> None:
+def test_any_history_ends_as_if_landed_at_once(bucket: Bucket, steps: list[tuple]) -> None:
     """Random uploads, overwrites, copies, deletions and catalogs, landed between or not, against brute force."""
-    bucket, held, catalog = new_bucket(), {}, "both"
+    bucket.empty()
+    held, catalog = {}, "both"
     bucket.put("catalog/monitors/m", monitors(*CATALOGS[catalog][1]))
     for step, *arguments in steps:
         if step == "put":
