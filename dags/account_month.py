@@ -41,6 +41,9 @@ from slaledger.settings import DEFAULT_ARGS, WRITER_POOL
         "as_of": Param(
             None, type=["null", "string"], pattern=INSTANT_PATTERN, description="Default: the instant of the run."
         ),
+        "quarantine_limit": Param(
+            None, type=["null", "string"], description="Percent of a feed's rows; default: SLA_QUARANTINE_LIMIT."
+        ),
         "close": Param(False, type="boolean", description="Write statements and credit line items."),
     },
 )
@@ -62,7 +65,7 @@ def account_month():
         """The gate before the models."""
         from slaledger import gates, settings
 
-        gates.run_gate(settings.load(), "raw", run_id=steps.run_id())
+        gates.run_gate(settings.load(quarantine_limit=steps.param("quarantine_limit")), "raw", run_id=steps.run_id())
 
     @task(inlets=[assets.LANDED_EXPORTS], outlets=[assets.ACCOUNT_MONTHS])
     @steps.reported

@@ -118,7 +118,12 @@ def run_month(
         ("land_exports", {"announce": False}, None),
         (
             "account_month",
-            {"service_month": f"{month:%Y-%m}", "as_of": as_of.isoformat(), "close": is_closing},
+            {
+                "service_month": f"{month:%Y-%m}",
+                "as_of": as_of.isoformat(),
+                "close": is_closing,
+                "quarantine_limit": str(settings.quarantine_limit_percent),
+            },
             f"{month:%Y-%m}",
         ),
     ]

@@ -46,6 +46,13 @@ def run_id() -> str:
     return get_current_context()["run_id"]
 
 
+def param(name: str) -> Any:
+    """A parameter of this run."""
+    from airflow.sdk import get_current_context
+
+    return get_current_context()["params"][name]
+
+
 def label(text: str) -> None:
     """What a mapped task instance is called in Airflow's page."""
     from airflow.sdk import get_current_context
