@@ -131,7 +131,8 @@ def stack_state_path() -> Path:
 def load(*, quarantine_limit: str | None = None) -> Settings:
     """Read the settings: Airflow's own connections first, else the embedded stack's.
 
-    `quarantine_limit` (percent) goes before the environment's: a run carries that of who asked for it. Raises `SettingsError` naming what is absent or malformed.
+    `quarantine_limit` (percent) goes before the environment's: a run carries that of who asked for it.
+    Raises `SettingsError` naming what is absent or malformed.
     """
     limit = quarantine_limit or os.environ.get("SLA_QUARANTINE_LIMIT") or "10"
     try:
