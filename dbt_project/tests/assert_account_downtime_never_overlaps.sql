@@ -2,8 +2,15 @@
 -- time would be taken twice, or one outage shown as two.
 with
 
+current_build as (
+    select * from {{ ref('stg_audit__current_build') }}
+),
+
 account_downtime as (
-    select * from {{ ref('fct_account_downtime') }}
+    select account_downtime.*
+    from {{ ref('fct_account_downtime') }} as account_downtime
+    inner join current_build
+        on account_downtime.service_month = current_build.service_month
 ),
 
 neighbours as (

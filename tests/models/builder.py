@@ -26,6 +26,7 @@ __all__ = [
     "contract",
     "document",
     "every",
+    "failures",
     "incident",
     "instant",
     "monitor",
@@ -248,8 +249,6 @@ def contract(
 
 def build(settings: Settings, *, month: str, as_of: str, select: Sequence[str]) -> None:
     """Build some models and their data tests for a month as of an instant. Raises AssertionError with what failed."""
-    from dbt.cli.main import dbtRunner
-
     from slaledger import transform
 
     transform.open_build(
@@ -259,6 +258,14 @@ def build(settings: Settings, *, month: str, as_of: str, select: Sequence[str]) 
         as_of=instant(as_of),
         is_closing=False,
     )
+    failed = failures(settings, "build", select=select)
+    assert not failed, failed
+
+
+def failures(settings: Settings, command: str, *, select: Sequence[str]) -> dict[str, str]:
+    """What of a dbt command over some nodes failed: name -> message."""
+    from dbt.cli.main import dbtRunner
+
     environment = {
         "SLA_PG_HOST": settings.warehouse.host,
         "SLA_PG_PORT": str(settings.warehouse.port),
@@ -273,7 +280,7 @@ def build(settings: Settings, *, month: str, as_of: str, select: Sequence[str]) 
         try:
             outcome = dbtRunner().invoke(
                 [
-                    *("--quiet", "--no-use-colors", "--log-path", str(settings.home / "logs"), "build"),
+                    *("--quiet", "--no-use-colors", "--log-path", str(settings.home / "logs"), command),
                     *("--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)),
                     *("--target-path", str(settings.home / "target"), "--exclude", "test_type:unit"),
                     *("--indirect-selection", "cautious", "--select", *select),
@@ -282,12 +289,12 @@ def build(settings: Settings, *, month: str, as_of: str, select: Sequence[str]) 
         finally:
             for name, value in before.items():
                 os.environ.pop(name) if value is None else os.environ.update({name: value})
-    failed = [
-        f"{result.node.name}: {result.message}"
-        for result in (outcome.result or [])
-        if str(result.status) not in ("success", "pass")
-    ]
-    assert outcome.success, failed or outcome.exception
+    if outcome.result is None:
+        raise AssertionError(f"dbt did not start: {outcome.exception}")
+    assert outcome.result, f"nothing is selected by {select}"
+    return {
+        result.node.name: result.message for result in outcome.result if str(result.status) not in ("success", "pass")
+    }
 
 
 def _iso(at: str | datetime) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from slaledger.warehouse import connect
 from tests.models.availability.conftest import Months
-from tests.models.builder import Exports, checks, component, contract, document, every, incident, monitor
+from tests.models.builder import Exports, checks, component, contract, document, every, failures, incident, monitor
 from tests.models.builder_exclusions import add_entry
 
 APRIL = "2026-04"
@@ -228,3 +228,31 @@ def test_decisions_hold_for_the_figures_that_they_were_made_on(months: Months) -
     months.build(APRIL, AS_OF)
     assert months.figures[APRIL, "C-approved"]["status"] == "held"
     assert months.figures[APRIL, "C-rejected"]["status"] == "measured"
+
+
+ASSERTIONS = {
+    "assert_account_month_parts_add_up": (
+        "update marts.fct_account_months set measured_seconds = measured_seconds + 0.000001"
+        " where contract_id = 'C-impact-minor'"
+    ),
+    "assert_account_downtime_adds_up_to_its_month": (
+        "update marts.fct_account_downtime set kind = 'excluded' where contract_id = 'C-impact'"
+    ),
+    "assert_account_downtime_never_overlaps": (
+        "insert into marts.fct_account_downtime select contract_id, service_month, started_at + interval '1 second',"
+        " ended_at, kind, services, categories, source_ids from marts.fct_account_downtime"
+        " where contract_id = 'C-impact-update'"
+    ),
+    "assert_every_contract_month_is_accounted_for": (
+        "delete from marts.fct_account_months where contract_id = 'C-postmortem'"
+    ),
+}
+
+
+def test_assertions_find_what_they_are_for(months: Months) -> None:
+    """Each assertion that runs with every build fails for rows planted to break it, and passed before."""
+    assert failures(months.settings, "test", select=tuple(ASSERTIONS)) == {}
+    with connect(months.settings.warehouse) as connection:
+        for plant in ASSERTIONS.values():
+            assert connection.execute(plant).rowcount == 1
+    assert set(failures(months.settings, "test", select=tuple(ASSERTIONS))) == set(ASSERTIONS)
