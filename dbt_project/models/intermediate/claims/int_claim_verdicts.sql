@@ -79,18 +79,18 @@ complete as (
     cross join lateral (
         select
             coalesce(
-                array_agg(fields.field_name order by fields.field_name)
-                filter (where fields.given_at is null),
+                array_agg(parts.part order by parts.part)
+                filter (where parts.given_at is null),
                 '{}'
             ) as missing,
-            max(fields.given_at) as last_given_at
+            max(parts.given_at) as last_given_at
         from (
             values
             ('account_id', subjects.account_given_at),
             ('company_name', subjects.company_given_at),
             ('incident_timeline', subjects.timeline_given_at)
-        ) as fields (field_name, given_at)
-        where fields.field_name = any(claim_terms.claims_must_include)
+        ) as parts (part, given_at)
+        where parts.part = any(claim_terms.claims_must_include)
     ) as inclusions
 ),
 

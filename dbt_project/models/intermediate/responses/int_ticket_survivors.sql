@@ -7,7 +7,7 @@ events as (
     select * from {{ ref('int_ticket_events') }}
 ),
 
-merges as (
+last_merges as (
     select distinct on (events.ticket_id)
         events.ticket_id,
         events.target_ticket_id,
@@ -17,44 +17,44 @@ merges as (
     from events
     where events.event_type = 'merged_into'
     order by
-        events.ticket_id,
+        events.ticket_id asc,
         events.occurred_at desc,
         {{ in_byte_order('events.event_id') }} desc
 ),
 
 walks as (
     select
-        merges.ticket_id as merged_ticket_id,
-        merges.ticket_id,
-        merges.target_ticket_id,
-        merges.occurred_at,
-        merges.event_id,
-        array[merges.ticket_id] as path
-    from merges
+        last_merges.ticket_id as merged_ticket_id,
+        last_merges.ticket_id,
+        last_merges.target_ticket_id,
+        last_merges.occurred_at,
+        last_merges.event_id,
+        array[last_merges.ticket_id] as trail
+    from last_merges
     union all
     select
         walks.merged_ticket_id,
-        merges.ticket_id,
-        merges.target_ticket_id,
-        merges.occurred_at,
-        merges.event_id,
-        walks.path || merges.ticket_id as path
+        last_merges.ticket_id,
+        last_merges.target_ticket_id,
+        last_merges.occurred_at,
+        last_merges.event_id,
+        walks.trail || last_merges.ticket_id as trail
     from walks
-    inner join merges
-        on walks.target_ticket_id = merges.ticket_id
-    where merges.ticket_id <> all(walks.path)
+    inner join last_merges
+        on walks.target_ticket_id = last_merges.ticket_id
+    where not last_merges.ticket_id = any(walks.trail)
 ),
 
 ends as (
     select distinct on (walks.merged_ticket_id)
         walks.merged_ticket_id,
         walks.target_ticket_id,
-        walks.target_ticket_id = any(walks.path) as is_circular,
-        walks.path
+        walks.trail,
+        walks.target_ticket_id = any(walks.trail) as is_circular
     from walks
     order by
         walks.merged_ticket_id,
-        cardinality(walks.path) desc
+        cardinality(walks.trail) desc
 ),
 
 circles as (
@@ -66,27 +66,27 @@ circles as (
         on ends.merged_ticket_id = walks.merged_ticket_id
     where
         ends.is_circular
-        and array_position(ends.path, walks.ticket_id)
-        >= array_position(ends.path, ends.target_ticket_id)
+        and array_position(ends.trail, walks.ticket_id)
+        >= array_position(ends.trail, ends.target_ticket_id)
     order by
-        ends.merged_ticket_id,
+        ends.merged_ticket_id asc,
         walks.occurred_at desc,
         {{ in_byte_order('walks.event_id') }} desc
 ),
 
 final as (
     select
-        merges.ticket_id,
+        last_merges.ticket_id,
+        last_merges.object_id,
         coalesce(circles.survivor_ticket_id, ends.target_ticket_id)
             as survivor_ticket_id,
-        coalesce(circles.survivor_ticket_id, '') <> merges.ticket_id
-            as is_merged,
-        merges.object_id
-    from merges
+        coalesce(circles.survivor_ticket_id, '') <> last_merges.ticket_id
+            as is_merged
+    from last_merges
     inner join ends
-        on merges.ticket_id = ends.merged_ticket_id
+        on last_merges.ticket_id = ends.merged_ticket_id
     left outer join circles
-        on merges.ticket_id = circles.merged_ticket_id
+        on last_merges.ticket_id = circles.merged_ticket_id
 )
 
 select * from final

@@ -84,7 +84,9 @@ inherited as (
             as first_ai_reply_at,
         (array_agg(
             tickets.account_id
-            order by tickets.created_at, {{ in_byte_order('tickets.ticket_id') }}
+            order by
+                tickets.created_at,
+                {{ in_byte_order('tickets.ticket_id') }}
         ) filter (where tickets.account_id is not null))[1] as account_id
     from tickets
     left outer join replies
@@ -96,13 +98,13 @@ inherited as (
 final as (
     select
         tickets.ticket_id,
-        coalesce(tickets.account_id, inherited.account_id) as account_id,
-        least(tickets.created_at, inherited.created_at) as created_at,
         tickets.created_at as own_created_at,
         tickets.survivor_ticket_id,
         tickets.is_customers,
         tickets.is_spam,
         tickets.is_merged,
+        coalesce(tickets.account_id, inherited.account_id) as account_id,
+        least(tickets.created_at, inherited.created_at) as created_at,
         least(replies.first_human_reply_at, inherited.first_human_reply_at)
             as first_human_reply_at,
         least(replies.first_ai_reply_at, inherited.first_ai_reply_at)
