@@ -81,6 +81,7 @@ def read(tmp_path: Path, feed: str, body: bytes) -> list[Record | Reject]:
     return list(read_rows(FEEDS[feed], path, Notes())[1])
 
 
+TERMS = b"id: t\nversion: '1'\neffective_from: 2026-01-01T00:00:00Z\nextends: klink-enterprise\n"
 NESTED = b'{"claim_id":' + b"[" * 100 + b"]" * 100 + b"}"
 DEEP = b'{"claim_id":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 MONITORS = b"monitor_id,service,region,locations,interval_seconds,stale_after_seconds,active_from,active_until\n"
@@ -166,6 +167,8 @@ ROWS = [
     ("status_page/statuspage", incidents({**INCIDENT, "name": "\x00"}), "nul_character"),
     ("status_page/statuspage", incidents({**INCIDENT, "body": "x" * (1 << 20)}), "row_too_long"),
     ("terms", b"id: klink-enterprise\nversion: 1\n", "terms_fault"),
+    ("terms", TERMS + b'plan: "a\\0b"', "terms_fault"),
+    ("terms", TERMS + b'plan: "a\\ud800b"', "terms_fault"),
     (CHECKS.name, ndjson({**CHECK, "checked_at": "2026-04-01T00:05:00.000001Z"}), "future_check"),
     (CHECKS.name, ndjson({**CHECK, "monitor_id": "m2"}), "unknown_monitor"),
     (CHECKS.name, ndjson({**CHECK, "location": "ams"}), "unknown_location"),
