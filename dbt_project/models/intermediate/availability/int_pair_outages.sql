@@ -1,7 +1,7 @@
 -- Grain: one interval between two changes of a pair (service, region), per way
 -- of judging, in which it is down, or might be.
 -- Rules M5, D2: `is_down_low` takes unknown monitoring for up, `is_down_high`
--- for down. Rungs: docs/decisions/0010-ladders.md.
+-- for down. Rungs: docs/decisions/0009-ladders.md.
 with
 
 pair_evidence as (

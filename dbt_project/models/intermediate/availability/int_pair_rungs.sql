@@ -1,5 +1,5 @@
 -- Grain: one rung: the time between two neighbouring changes in the evidence
--- against a pair, per way of judging. Rungs: docs/decisions/0010-ladders.md.
+-- against a pair, per way of judging. Rungs: docs/decisions/0009-ladders.md.
 with
 
 pair_evidence as (

@@ -1,5 +1,5 @@
 -- Grain: one rung: the time between two neighbouring changes in what a scope
--- sees under a terms version. Rungs: docs/decisions/0010-ladders.md.
+-- sees under a terms version. Rungs: docs/decisions/0009-ladders.md.
 with
 
 scope_intervals as (

@@ -1,6 +1,6 @@
 -- Grain: one rung of a scope and one of its pairs that is down or might be, in
 -- the state that makes the rung what it is. Rungs where nothing counts are up.
--- Rules X5, X6, D4, D8. Rungs: docs/decisions/0010-ladders.md.
+-- Rules X5, X6, D4, D8. Rungs: docs/decisions/0009-ladders.md.
 with
 
 scope_versions as (
