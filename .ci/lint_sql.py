@@ -10,7 +10,7 @@ from pathlib import Path
 
 from slaledger.stack.postgres import Postgres
 
-PATHS = ["dbt_project/models", "dbt_project/tests"]
+RUNS = (["dbt_project/models", "dbt_project/tests"], ["--templater", "raw", "expectations/sql"])
 
 
 def main() -> int:
@@ -20,18 +20,23 @@ def main() -> int:
         try:
             server.start()
             warehouse = server.warehouse("postgres")
-            return subprocess.run(
-                [Path(sys.prefix) / "bin" / "sqlfluff", "lint", "--disable-progress-bar", *PATHS],
-                env={
-                    **os.environ,
-                    "SLA_PG_HOST": warehouse.host,
-                    "SLA_PG_PORT": str(warehouse.port),
-                    "SLA_PG_USER": warehouse.user,
-                    "SLA_PG_PASSWORD": warehouse.password,
-                    "SLA_PG_DATABASE": warehouse.database,
-                },
-                check=False,
-            ).returncode
+            environment = {
+                **os.environ,
+                "SLA_PG_HOST": warehouse.host,
+                "SLA_PG_PORT": str(warehouse.port),
+                "SLA_PG_USER": warehouse.user,
+                "SLA_PG_PASSWORD": warehouse.password,
+                "SLA_PG_DATABASE": warehouse.database,
+            }
+            codes = [
+                subprocess.run(
+                    [Path(sys.prefix) / "bin" / "sqlfluff", "lint", "--disable-progress-bar", *arguments],
+                    env=environment,
+                    check=False,
+                ).returncode
+                for arguments in RUNS
+            ]
+            return max(codes)
         finally:
             server.stop()
 

@@ -8,7 +8,12 @@ scope_exclusions as (
 
 neighbours as (
     select
-        scope_exclusions.*,
+        scope_exclusions.scope_id,
+        scope_exclusions.service,
+        scope_exclusions.region,
+        scope_exclusions.source_id,
+        scope_exclusions.started_at,
+        scope_exclusions.ended_at,
         lead(scope_exclusions.started_at) over (
             partition by
                 scope_exclusions.scope_id,
@@ -23,5 +28,5 @@ neighbours as (
 
 select * from neighbours
 where
-    neighbours.ended_at <= neighbours.started_at
-    or neighbours.next_started_at <= neighbours.ended_at
+    ended_at <= started_at
+    or next_started_at <= ended_at
