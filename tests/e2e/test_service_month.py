@@ -7,6 +7,7 @@ closed again, then two months that the gates must stop.
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import subprocess
 import sys
@@ -143,10 +144,13 @@ def test_the_drop_holds_the_lines_and_its_manifest_says_so(sla, closed):
     drops = sorted(key for key in listed if key.startswith(f"billing/credits/{MONTH}/"))
     (manifest_key,) = [key for key in drops if key.endswith("manifest.json")]
     manifest = json.loads(objects.get(sla.stack.exports, manifest_key))
-    lines = sla.rows("select amount, currency from billing.credit_line_items")
-    for file in manifest["files"]:
-        assert file["rows"] == len(lines)
-        assert f"{manifest_key.rpartition('/')[0]}/{file['name']}" in drops
+    lines = sla.rows("select currency, sum(amount)::text as amount from billing.credit_line_items group by currency")
+    assert {Path(dropped["key"]).suffix for dropped in manifest["objects"]} == {".csv", ".parquet"}
+    for dropped in manifest["objects"]:
+        body = objects.get(sla.stack.exports, dropped["key"])
+        assert dropped["sha256"] == hashlib.sha256(body).hexdigest()
+        assert dropped["rows"] == len(sla.rows("select 1 from billing.credit_line_items"))
+        assert dropped["sums"] == {line["currency"]: line["amount"] for line in lines}
 
 
 def test_what_is_held_is_pending(sla, closed):
@@ -180,6 +184,29 @@ def test_bad_arguments_are_told_before_anything_runs(sla, closed, arguments, say
     assert refused.returncode == 2
     assert says in refused.stderr
     assert sla.rows("select count(*) from audit.builds") == builds
+
+
+def test_figures_that_contradict_the_exports_stop_the_month(sla, closed):
+    """Exit 3: the marts gate. A hand in the database writes another terms version into the account-months."""
+    before = sla.rows(LEDGER)
+    sla.execute(
+        """
+        create function marts.plant() returns trigger language plpgsql as $$
+        begin
+            new.terms_version := 'planted';
+            return new;
+        end
+        $$;
+        create trigger plant before insert on marts.fct_account_months for each row execute function marts.plant()
+        """
+    )
+    try:
+        stopped = sla(*RUN)
+    finally:
+        sla.execute("drop function marts.plant cascade")
+    assert stopped.returncode == 3, stopped.stdout + stopped.stderr
+    assert "terms_versions_are_those_in_force" in stopped.stderr
+    assert sla.rows(LEDGER) == before
 
 
 def test_faulty_exports_stop_the_month_and_are_all_named(sla, closed, tmp_path):
