@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     import numpy as np
 
 STATUSES = ("up", "down", "degraded", "unknown")
-_DOWN, _UNKNOWN = STATUSES.index("down"), STATUSES.index("unknown")
+_UNKNOWN = STATUSES.index("unknown")
+
+# What terms may read as down (rule M1): streaks of it keep every instant, for confirmation as of any (rule M3).
+FAILURES = ("down", "degraded")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -211,13 +214,13 @@ def _streaks(pairs, own_rank, pair, at, status, rank, gap, is_start) -> Iterator
     for start, end, max_gap in zip(starts, ends, max_gaps, strict=True):
         if rank[start] != own_rank:
             continue
-        is_down = status[start] == _DOWN
+        name = STATUSES[status[start]]
         yield Streak(
             pair=pairs[pair[start]],
-            status=STATUSES[status[start]],
+            status=name,
             first_at=instant(at[start]),
             last_at=instant(at[end - 1]),
             n=int(end - start),
             max_gap=timedelta(microseconds=int(max_gap)),
-            checked_ats=tuple(instant(value) for value in at[start:end]) if is_down else None,
+            checked_ats=tuple(instant(value) for value in at[start:end]) if name in FAILURES else None,
         )

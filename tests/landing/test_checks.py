@@ -38,6 +38,16 @@ def test_streaks_of_days_meet(known: Bucket) -> None:
     assert [f"{at:%H:%M}" for at in (*first[0], *second[0])] == ["00:10", "00:11", "00:12", "00:13"]
 
 
+def test_degraded_streaks_keep_their_instants(known: Bucket) -> None:
+    """Terms may read them as down (rule M1), and an as-of time may then cut them anywhere (rule M3)."""
+    known.put("monitoring/checks/1", ndjson(*minutes(0, 2), *minutes(2, 5, "degraded"), *minutes(5, 6, "unknown")))
+    known.land()
+    kept = known.rows("select status, checked_ats from raw.check_streaks where checked_ats is not null")
+    assert [(status, [f"{at:%H:%M}" for at in ats]) for status, ats in kept] == [
+        ("degraded", ["00:02", "00:03", "00:04"])
+    ]
+
+
 @pytest.mark.parametrize("is_late_first", [False, True])
 def test_overlapping_objects_are_settled(known: Bucket, is_late_first: bool) -> None:
     """Equal checks count once, for the earlier export; which one landed first changes nothing."""

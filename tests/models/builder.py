@@ -124,8 +124,6 @@ def checks(
             following is None
             or following[1] != check[1]
             or following[0] - check[0] > timedelta(seconds=stale_after_seconds)
-            # A streak keeps its instants only where it is down, and an as-of time may cut it anywhere.
-            or check[1] == "degraded"
             or (cuts is not None and cuts.random() < 0.3)
         ):
             key = object_key or f"monitoring/checks/{number % 2}"
@@ -147,7 +145,7 @@ def _streak(exports: Exports, monitor_id: str, location: str, streak: Sequence[C
             "last_at": ats[-1],
             "n": len(ats),
             "max_gap_seconds": max(gaps, default=0),
-            "checked_ats": ats if status == "down" else None,
+            "checked_ats": ats if status in ("down", "degraded") else None,
         }
     )
 

@@ -100,9 +100,9 @@ create table raw.check_streaks (
     last_at timestamptz not null,
     n bigint not null check (n > 0),
     max_gap_seconds numeric not null, -- the longest step between two checks within the streak; 0 for one check
-    checked_ats timestamptz [], -- status `down` only: every instant, for confirmation as of any instant (rule M3)
+    checked_ats timestamptz [], -- every instant of what terms may read as down: confirmation as of any instant (rule M3)
     check (first_at <= last_at),
-    check ((status = 'down') = (checked_ats is not null)),
+    check ((status in ('down', 'degraded')) = (checked_ats is not null)),
     primary key (object_id, monitor_id, location, first_at, status)
 );
 create index check_streaks_monitor on raw.check_streaks (monitor_id, location, first_at);
