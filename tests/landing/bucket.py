@@ -10,6 +10,7 @@ from typing import Any
 
 from slaledger import landing, objects, warehouse
 from slaledger.settings import Settings
+from tests.support.buckets import empty_bucket
 
 EXPORTED_AT = "2026-04-01T00:00:00Z"
 MONITORS = "monitor_id,service,region,locations,interval_seconds,stale_after_seconds\n"
@@ -24,16 +25,7 @@ class Bucket:
 
     def empty(self) -> None:
         """Delete every version for good, and forget all that was landed."""
-        exports = self.settings.exports
-        client = objects.client(exports)
-        for page in client.get_paginator("list_object_versions").paginate(Bucket=exports.bucket):
-            found = [
-                {"Key": version["Key"], "VersionId": version["VersionId"]}
-                for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
-            ]
-            if found:
-                answer = client.delete_objects(Bucket=exports.bucket, Delete={"Objects": found, "Quiet": True})
-                assert not answer.get("Errors"), answer["Errors"]
+        empty_bucket(self.settings.exports)
         self.empty_warehouse()
 
     def empty_warehouse(self) -> None:

@@ -17,6 +17,7 @@ from slaledger.settings import Exports, Settings, Warehouse
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
 from tests.ledger.books import MARTS_SQL, AccountMonth, close, publish_terms
+from tests.support.buckets import empty_bucket
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +61,16 @@ def closed_books(template: Warehouse, warehouse_server, tmp_path_factory) -> Ite
         yield made
 
 
-@pytest.fixture
-def drop_settings(settings: Settings, s3_server) -> Settings:
-    """The same with a bucket of its own."""
+@pytest.fixture(scope="session")
+def drop_exports(s3_server) -> Exports:
+    """One bucket for all tests here."""
     exports = replace(s3_server.exports, bucket=f"drop-{uuid.uuid4().hex[:12]}")
     objects.ensure_bucket(exports)
-    return replace(settings, exports=exports)
+    return exports
+
+
+@pytest.fixture
+def drop_settings(settings: Settings, drop_exports: Exports) -> Settings:
+    """The same with that bucket, emptied."""
+    empty_bucket(drop_exports)
+    return replace(settings, exports=drop_exports)

@@ -1,0 +1,19 @@
+"""Buckets for tests. A bucket takes volumes of its server for good: tests share one, emptied between them."""
+
+from __future__ import annotations
+
+from slaledger import objects
+from slaledger.settings import Exports
+
+
+def empty_bucket(exports: Exports) -> None:
+    """Delete every version and every delete marker, for good."""
+    client = objects.client(exports)
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=exports.bucket):
+        found = [
+            {"Key": version["Key"], "VersionId": version["VersionId"]}
+            for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
+        ]
+        if found:
+            answer = client.delete_objects(Bucket=exports.bucket, Delete={"Objects": found, "Quiet": True})
+            assert not answer.get("Errors"), answer["Errors"]
