@@ -43,7 +43,8 @@ demo: setup  ## Run the sample month on the embedded stack, and print its credit
 	@$(BIN)/python examples/demo.py
 
 test: setup  ## Run the tests (at most 10 minutes)
-	@$(BIN)/python -m pytest
+	@# Two at once, a file each, in the order of their folders: the slow ones, that mostly wait, begin first.
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup  ## Run ruff, sqlfluff and yamllint
 	@$(BIN)/ruff check .
