@@ -100,6 +100,54 @@ def test_a_line_is_explained_down_to_objects_and_rows(landed):
         assert unsaid not in text, unsaid
 
 
+def checks_in_evidence(settings) -> set[tuple[str, str, str]]:
+    """(location, status, first instant) of the checks that the only line rests on."""
+    ((document,),) = rows(
+        settings,
+        "select document from billing.evidence inner join billing.credit_line_items using (evidence_sha256)",
+    )
+    return {(each["location"], each["status"], each["first_at"][:16]) for each in json.loads(document)["checks"]}
+
+
+def test_a_check_before_the_month_that_still_spoke_in_it_is_evidence(landed):
+    """Rule M2: `ams` was last seen down 90 s before the month; `dub` came up again, `fra` was stale by then."""
+    with connect(landed.warehouse) as connection:
+        connection.execute(
+            """
+            insert into raw.check_streaks
+            select
+                '00000000-0000-0000-0000-000000000001', 'm-calls', location, status, at, at, 1, 0,
+                case when status = 'down' then array[at] end
+            from (
+                values
+                ('ams', 'down', timestamptz '2026-02-28T23:58:30Z'),
+                ('dub', 'down', timestamptz '2026-02-28T23:58:40Z'),
+                ('dub', 'up', timestamptz '2026-02-28T23:59:40Z'),
+                ('fra', 'down', timestamptz '2026-02-28T23:57:50Z')
+            ) as checks (location, status, at)
+            """
+        )
+    claimed(landed, AccountMonth(segments=[(at(1, 0), at(1, 0, 0, 30), "counted", ["call_routing"], [], ["m-calls"])]))
+    assert checks_in_evidence(landed) == {("ams", "down", "2026-02-28T23:58")}
+
+
+@pytest.mark.parametrize("degraded_counts", [False, True])
+def test_degraded_checks_are_evidence_where_terms_count_them(landed, degraded_counts):
+    with connect(landed.warehouse) as connection:
+        connection.execute("update raw.terms_versions set degraded_counts = %s", [degraded_counts])
+        connection.execute(
+            """
+            insert into raw.check_streaks values (
+                '00000000-0000-0000-0000-000000000001', 'm-calls', 'dub', 'degraded',
+                '2026-03-10T08:00Z', '2026-03-10T08:00Z', 1, 0, '{2026-03-10T08:00Z}'
+            )
+            """
+        )
+    claimed(landed, MONTH)
+    degraded = {("dub", "degraded", "2026-03-10T08:00")} if degraded_counts else set()
+    assert checks_in_evidence(landed) == degraded | {("fra", "down", "2026-03-10T08:00")}
+
+
 def test_rows_lead_to_their_line_numbers(landed):
     claimed(landed, MONTH)
     ((document,),) = rows(

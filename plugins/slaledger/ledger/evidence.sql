@@ -158,6 +158,7 @@ monitors as materialized (
         monitors.monitor_id,
         monitors.object_id,
         monitors.line_number,
+        coalesce(monitors.stale_after_seconds, 2 * monitors.interval_seconds) as stale_after_seconds,
         jsonb_build_object(
             'service', monitors.service,
             'region', monitors.region,
@@ -271,27 +272,6 @@ evidence_rows (contract_id, kind, id, object_id, line_number, content) as (
     where messages.received_at <= build.as_of
 ),
 
--- What the monitors saw while it was down or unknown: of ordinary checks, their objects and not their lines.
-checks as (
-    select distinct
-        segment_sources.contract_id,
-        streaks.object_id,
-        streaks.monitor_id,
-        streaks.location,
-        streaks.status,
-        streaks.first_at,
-        streaks.last_at,
-        streaks.n
-    from segment_sources
-    inner join raw.check_streaks as streaks
-        on
-            segment_sources.source_id = streaks.monitor_id
-            and streaks.first_at < segment_sources.ended_at
-            and streaks.last_at >= segment_sources.started_at
-    inner join objects_in_force on streaks.object_id = objects_in_force.object_id
-    where streaks.status in ('down', 'unknown')
-),
-
 -- The version whose thresholds hold, and every other in force in the measured period (rule T3).
 terms as (
     select
@@ -299,6 +279,7 @@ terms as (
         versions.object_id,
         versions.terms_version = account_months.terms_version as has_thresholds,
         versions.effective_from,
+        versions.degraded_counts,
         jsonb_build_object(
             'terms_id', versions.terms_id,
             'terms_version', versions.terms_version,
@@ -316,6 +297,48 @@ terms as (
         or (
             versions.effective_from < account_months.measured_until
             and coalesce(versions.effective_until, 'infinity') > account_months.measured_from
+        )
+),
+
+-- A check speaks until the next one of its location, for `stale_after` at most (rule M2): what made an instant down
+-- may lie before the measured period.
+monitor_streaks as materialized (
+    select
+        streaks.*,
+        least(
+            streaks.last_at + make_interval(secs => monitors.stale_after_seconds),
+            lead(streaks.first_at) over (
+                partition by streaks.monitor_id, streaks.location
+                order by streaks.first_at, streaks.last_at
+            )
+        ) as holds_until
+    from monitors
+    inner join raw.check_streaks as streaks on monitors.monitor_id = streaks.monitor_id
+    inner join objects_in_force on streaks.object_id = objects_in_force.object_id
+),
+
+-- What the monitors saw while it was down or unknown: of ordinary checks, their objects and not their lines.
+checks as (
+    select distinct
+        segment_sources.contract_id,
+        streaks.object_id,
+        streaks.monitor_id,
+        streaks.location,
+        streaks.status,
+        streaks.first_at,
+        streaks.last_at,
+        streaks.n
+    from segment_sources
+    inner join monitor_streaks as streaks
+        on
+            segment_sources.source_id = streaks.monitor_id
+            and streaks.first_at < segment_sources.ended_at
+            and streaks.holds_until >= segment_sources.started_at
+    where
+        streaks.status in ('down', 'unknown')
+        or (
+            streaks.status = 'degraded'
+            and segment_sources.contract_id in (select terms.contract_id from terms where terms.degraded_counts)
         )
 ),
 
