@@ -9,14 +9,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaledger.gates.committed import committed
+from slaledger.gates.data_docs import SHOWN, complete
 from slaledger.gates.quarantine import LIMIT_SETTING
-from slaledger.gates.results import ExpectationResult
+from slaledger.gates.results import ExpectationResult, read
 from slaledger.settings import QUIET_ENVIRONMENT, Settings
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from great_expectations.data_context import EphemeralDataContext
 
 DATASOURCE = "warehouse"
-DOCS_SHOWN = 100  # validations on the index page of the Data Docs; older ones stay in audit.validations
-EXAMPLES = 5
 
 
 def evaluate(settings: Settings, gate: str, *, service_month: date, is_closing: bool) -> dict[str, ExpectationResult]:
@@ -43,6 +42,10 @@ def import_library() -> None:
 def data_docs_path(settings: Settings) -> Path:
     """The directory of the Data Docs' static site; its first page is `index.html`."""
     return settings.home / "data_docs"
+
+
+def _kept(settings: Settings) -> Path:
+    return settings.home / "gx" / "validations"
 
 
 @contextlib.contextmanager
@@ -79,7 +82,11 @@ def _evaluate(settings: Settings, gate: str, *, service_month: date, is_closing:
                 actions=[UpdateDataDocsAction(name="data_docs")],
             )
         )
-        return _results(checkpoint.run(run_id=gx.RunIdentifier(run_name=f"{service_month:%Y-%m}")))
+        # Without a time of its own, a run would take its name for one, and each run of a month replace the last.
+        run = gx.RunIdentifier(run_name=f"{service_month:%Y-%m}", run_time=datetime.now(UTC))
+        results = _results(checkpoint.run(run_id=run))
+        complete(data_docs_path(settings), _kept(settings))
+        return results
     finally:
         context.data_sources.get(DATASOURCE).get_execution_engine().close()
 
@@ -98,7 +105,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
         "class_name": "ValidationResultsStore",
         "store_backend": {
             "class_name": "TupleFilesystemStoreBackend",
-            "base_directory": str(settings.home / "gx" / "validations"),
+            "base_directory": str(_kept(settings)),
             "filepath_suffix": ".json",
         },
     }
@@ -111,7 +118,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
         },
         "site_index_builder": {
             "class_name": "DefaultSiteIndexBuilder",
-            "validation_results_limit": DOCS_SHOWN,
+            "validation_results_limit": SHOWN,
         },
     }
     context = gx.get_context(
@@ -167,30 +174,5 @@ def _templated(query: str) -> str:
 
 def _results(outcome: CheckpointResult) -> dict[str, ExpectationResult]:
     (validation,) = outcome.run_results.values()
-    results = {}
-    for evaluated in validation.results:
-        configuration = evaluated.expectation_config
-        is_evaluated = "observed_value" in (evaluated.result or {})
-        rows = evaluated.result["details"]["unexpected_rows"] if is_evaluated else []
-        examples = tuple(f"{row['subject']}: {row['detail']}" for row in rows[:EXAMPLES])
-        results[configuration.meta["name"]] = ExpectationResult(
-            name=configuration.meta["name"],
-            severity=configuration.severity.value,
-            is_success=bool(evaluated.success) and is_evaluated,
-            is_evaluated=is_evaluated,
-            unexpected=evaluated.result["observed_value"] if is_evaluated else 0,
-            detail="; ".join(examples)
-            if is_evaluated
-            else f"could not be evaluated: {_exception(evaluated.exception_info)}",
-            examples=examples,
-            remedy=configuration.meta["remedy"],
-        )
-    return results
-
-
-def _exception(information: Mapping[str, Any] | None) -> str:
-    """The first line of what the database said: Great Expectations nests it, a layer per metric."""
-    for value in (information or {}).values():
-        if isinstance(value, Mapping) and value.get("exception_message"):
-            return str(value["exception_message"]).splitlines()[0]
-    return "Great Expectations gave no result"
+    results = [read(evaluated) for evaluated in validation.to_json_dict()["results"]]
+    return {result.name: result for result in results}

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
+EXAMPLES = 5
 NOT_EVALUATED = "This says nothing about the data: mend the expectation, or the tables that it reads, and run again."
 
 
@@ -50,16 +53,56 @@ class GateResult:
     @property
     def failed(self) -> tuple[ExpectationResult, ...]:
         """Those that stop the month: critical and broken, or not evaluated."""
-        return tuple(
-            result
-            for result in self.results
-            if not result.is_evaluated or (result.severity == "critical" and not result.is_success)
-        )
+        return stopping(self.results)
 
     @property
     def warnings(self) -> tuple[ExpectationResult, ...]:
         """Those that do not hold, and do not stop the month."""
-        return tuple(result for result in self.results if not result.is_success and result not in self.failed)
+        return warnings(self.results)
+
+
+def stopping(results: Sequence[ExpectationResult]) -> tuple[ExpectationResult, ...]:
+    """Those that stop the month: critical and broken, or not evaluated."""
+    return tuple(
+        result
+        for result in results
+        if not result.is_evaluated or (result.severity == "critical" and not result.is_success)
+    )
+
+
+def warnings(results: Sequence[ExpectationResult]) -> tuple[ExpectationResult, ...]:
+    """Those that do not hold, and do not stop the month."""
+    failed = stopping(results)
+    return tuple(result for result in results if not result.is_success and result not in failed)
+
+
+def read(evaluated: Mapping[str, Any]) -> ExpectationResult:
+    """What came of one expectation, from Great Expectations' result as JSON."""
+    configuration = evaluated["expectation_config"]
+    outcome = evaluated["result"] or {}
+    is_evaluated = "observed_value" in outcome
+    rows = outcome["details"]["unexpected_rows"] if is_evaluated else []
+    examples = tuple(f"{row['subject']}: {row['detail']}" for row in rows[:EXAMPLES])
+    return ExpectationResult(
+        name=configuration["meta"]["name"],
+        severity=configuration["severity"],
+        is_success=bool(evaluated["success"]) and is_evaluated,
+        is_evaluated=is_evaluated,
+        unexpected=outcome["observed_value"] if is_evaluated else 0,
+        detail="; ".join(examples)
+        if is_evaluated
+        else f"could not be evaluated: {_exception(evaluated.get('exception_info'))}",
+        examples=examples,
+        remedy=configuration["meta"]["remedy"],
+    )
+
+
+def _exception(information: Mapping[str, Any] | None) -> str:
+    """The first line of what the database said: Great Expectations nests it, a layer per metric."""
+    for value in (information or {}).values():
+        if isinstance(value, Mapping) and value.get("exception_message"):
+            return str(value["exception_message"]).splitlines()[0]
+    return "Great Expectations gave no result"
 
 
 def sentence(outcome: ExpectationResult) -> str:
@@ -78,5 +121,5 @@ def failure(result: GateResult) -> str:
         f"The {result.gate} gate stopped service month {result.service_month:%Y-%m} as of "
         f"{result.as_of:%Y-%m-%dT%H:%M:%SZ}: {len(result.failed)} critical. The ledger is untouched.\n"
         + "\n".join(lines)
-        + f"\nEvery row is in the Data Docs ({result.data_docs / 'index.html'})."
+        + f"\nThe rows are in the Data Docs ({result.data_docs / 'index.html'})."
     )
