@@ -78,7 +78,7 @@ def test_formats_agree(tmp_path: Path) -> None:
     bodies = [
         plain,
         plain + b"\n",
-        gzip.compress(plain),
+        gzip.compress(plain, mtime=0),
         b"\xef\xbb\xbf" + plain.replace(b"\n", b"\r\n"),
         plain.replace(b"\n", b"\n\n \n"),
         plain.replace(b", ", b",").replace(b": ", b":"),
@@ -86,7 +86,7 @@ def test_formats_agree(tmp_path: Path) -> None:
         csv(given_rows, end="\r\n"),
         csv(given_rows, quote='"'),
         b"\xef\xbb\xbf" + csv(given_rows),
-        gzip.compress(csv(given_rows, quote='"')),
+        gzip.compress(csv(given_rows, quote='"'), mtime=0),
         parquet({**texts, "checked_at": pyarrow.array(instants, pyarrow.timestamp("us", "UTC"))}),
         parquet({**texts, "checked_at": pyarrow.array(instants, pyarrow.timestamp("ns", "Europe/Berlin"))}),
         parquet({**texts, "checked_at": pyarrow.array(instants, pyarrow.timestamp("ms", "UTC"))}),

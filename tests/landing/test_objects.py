@@ -147,8 +147,8 @@ def test_first_listing_of_a_run_stands(bucket: Bucket) -> None:
 @pytest.mark.parametrize(
     ("body", "code"),
     [
-        (gzip.compress(ndjson(CLAIM) * 1000)[:-20], "gzip_truncated"),
-        (gzip.compress(bytes(1 << 20)) * 100, "inflate_limit"),
+        (gzip.compress(ndjson(CLAIM) * 1000, mtime=0)[:-20], "gzip_truncated"),
+        (gzip.compress(bytes(1 << 20), mtime=0) * 100, "inflate_limit"),
         ("zip", "wrong_format"),
         ("[]", "not_ndjson"),
     ],
@@ -171,7 +171,7 @@ def test_unreadable_object_is_quarantined_whole(bucket: Bucket, body: bytes | st
 def test_object_that_breaks_late_leaves_no_row(bucket: Bucket) -> None:
     """Thousands of good rows before the damage: none of them stays."""
     rows = b"".join(ndjson({**CLAIM, "claim_id": str(number)}) for number in range(5000))
-    bucket.put("claims/a", gzip.compress(rows)[:-30])
+    bucket.put("claims/a", gzip.compress(rows, mtime=0)[:-30])
     bucket.put("accounts/accounts/a", ACCOUNTS + "a1,K\n" * 5000 + 'a2,"K\n')
     bucket.land()
     assert bucket.counts("claims/a")[:2] == ("quarantined", "gzip_truncated")
@@ -184,7 +184,7 @@ def test_zero_bytes_are_an_export_of_no_rows(bucket: Bucket) -> None:
     """Recorded, loaded, with its instant: not the same as none."""
     for feed in FEEDS:
         bucket.put(f"{feed}/empty", b"")
-        bucket.put(f"{feed}/empty.gz", gzip.compress(b""))
+        bucket.put(f"{feed}/empty.gz", gzip.compress(b"", mtime=0))
     bucket.land()
     assert bucket.rows("select distinct status, rows_read from raw.source_objects") == [("loaded", 0)]
     assert bucket.rows("select count(*) from raw.source_objects") == [(2 * len(FEEDS),)]
