@@ -190,6 +190,25 @@ def test_inputs_name_every_object_in_force_that_the_month_may_have_read(landed):
     assert keys == sorted(keys) and len(keys) == len(set(keys)) == 8
 
 
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("raw.monitors", "stale_after_seconds = 30 * 86400"),
+        ("raw.monitors", "stale_after_seconds = 10 * 86400, confirm = 3"),
+        ("raw.terms_versions", "minimum_outage_seconds = 30 * 86400"),
+    ],
+)
+def test_inputs_reach_as_far_as_a_check_speaks(landed, table, change):
+    """January's last check may decide about March: by a long `stale_after`, by `confirm`, by a `minimum_outage`."""
+    with connect(landed.warehouse) as connection:
+        connection.execute(f"update {table} set {change}")
+    claimed(landed, MONTH)
+    ((document,),) = rows(
+        landed, "select document from billing.evidence where strpos(document, 'slaledger inputs') > 0"
+    )
+    assert "monitoring/checks/january.ndjson" in [item["key"] for item in json.loads(document)["objects"]]
+
+
 def test_an_old_line_is_explained_as_it_was(landed):
     claimed(landed, MONTH)
     with connect(landed.warehouse) as connection:

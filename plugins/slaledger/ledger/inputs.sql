@@ -2,14 +2,36 @@
 -- again from the bucket alone. Of the checks, the objects that span the month or its edges.
 with
 
+minimum_outages as (
+    select make_interval(secs => coalesce(max(terms_versions.minimum_outage_seconds), 0)) as longest
+    from raw.terms_versions
+),
+
+-- Two days are more than any zone is away from UTC.
 build as (
     select
         current_build.service_month,
         tstzrange(
-            current_build.service_month::timestamp at time zone 'UTC' - interval '2 days',
-            (current_build.service_month + interval '1 month') at time zone 'UTC' + interval '2 days'
+            current_build.service_month::timestamp at time zone 'UTC' - interval '2 days' - minimum_outages.longest,
+            (current_build.service_month + interval '1 month') at time zone 'UTC'
+            + interval '2 days'
+            + minimum_outages.longest
         ) as reach
     from audit.current_build
+    cross join minimum_outages
+),
+
+-- A check speaks for `stale_after` (rule M2), and `confirm` of them make an outage (rule M3).
+monitor_reaches as (
+    select
+        monitors.monitor_id,
+        make_interval(
+            secs => max(
+                coalesce(monitors.confirm, 1) * coalesce(monitors.stale_after_seconds, 2 * monitors.interval_seconds)
+            )
+        ) as reach
+    from raw.monitors
+    group by monitors.monitor_id
 ),
 
 objects as (
@@ -29,9 +51,14 @@ objects as (
             or exists (
                 select
                 from raw.check_spans
+                left join monitor_reaches on check_spans.monitor_id = monitor_reaches.monitor_id
                 where
                     check_spans.object_id = source_objects.object_id
-                    and tstzrange(check_spans.first_at, check_spans.last_at, '[]') && build.reach
+                    and tstzrange(
+                        check_spans.first_at - coalesce(monitor_reaches.reach, '0'),
+                        check_spans.last_at + coalesce(monitor_reaches.reach, '0'),
+                        '[]'
+                    ) && build.reach
             )
         )
 ),
