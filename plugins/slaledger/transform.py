@@ -211,6 +211,8 @@ def _dbt_environment(warehouse: Warehouse) -> Iterator[None]:
         "SLA_PG_USER": warehouse.user,
         "SLA_PG_PASSWORD": warehouse.password,
         "SLA_PG_DATABASE": warehouse.database,
+        # The session's zone, whatever the server's is.
+        "PGTZ": "UTC",
     }
     before = {name: os.environ.get(name) for name in values}
     directory = Path.cwd()

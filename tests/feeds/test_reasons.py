@@ -133,8 +133,6 @@ ROWS = [
     ("exclusions", ndjson({**EXCLUSION, "ends_at": "2026-02-28T00:00:00Z"}), "end_not_after_start"),
     ("tickets/events", ndjson({**EVENT, "severity": "p1"}), "value_not_allowed"),
     ("tickets/events", ndjson({**EVENT, "automatic": "true"}), "wrong_type"),
-    ("tickets/events", ndjson({**EVENT, "type": "merged_into"}), "missing_field"),
-    ("tickets/events", ndjson({**EVENT, "type": "status_changed"}), "missing_field"),
     ("accounts/contracts", ndjson({**CONTRACT, "active_agreement": "true"}), "wrong_type"),
     ("accounts/contracts", ndjson({**CONTRACT, "ends_at": CONTRACT["starts_at"]}), "end_not_after_start"),
     (

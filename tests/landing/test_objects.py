@@ -297,9 +297,9 @@ def test_metadata_that_cannot_be_read_is_reported(bucket: Bucket) -> None:
     bucket.put("claims/a", ndjson(CLAIM), exported_at="yesterday", complete="yes")
     bucket.put("claims/b", ndjson(CLAIM), exported_at=None)
     bucket.land()
-    assert bucket.rows("select code, subject from raw.observations order by 2") == [
-        ("malformed_metadata", "complete"),
-        ("malformed_metadata", "exported-at"),
+    assert bucket.rows("select code, subject, split_part(detail, ' ', 1) from raw.observations order by 3") == [
+        ("malformed_metadata", "claims/a", "complete"),
+        ("malformed_metadata", "claims/a", "exported-at"),
     ]
     assert bucket.rows("select distinct exported_at = last_modified, is_complete from raw.source_objects") == [
         (True, False)

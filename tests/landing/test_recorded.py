@@ -74,8 +74,14 @@ def land_state_log(bucket: Bucket, log: str) -> list[tuple]:
     stale_after = defaultdict(lambda: STALE_AFTER)
     streaks = bucket.streaks()
     assert streaks == oracle.merged(every, stale_after)
-    unknown = bucket.rows("select subject from raw.observations where code = 'unknown_field' order by 1")
-    assert [name for (name,) in unknown] == ["commit", "http_code", "monitored_since", "response_ms", "url"]
+    unknown = bucket.rows("select detail from raw.observations where code = 'unknown_field' order by 1")
+    assert [detail.split()[-4].rstrip(":") for (detail,) in unknown] == [
+        "commit",
+        "http_code",
+        "monitored_since",
+        "response_ms",
+        "url",
+    ]
     return streaks
 
 

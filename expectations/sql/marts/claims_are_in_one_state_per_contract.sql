@@ -35,7 +35,7 @@ received as (
         claims.claim_id, current_build.service_month, current_build.as_of
     having
         bool_and(claims.service_month = current_build.service_month)
-        and bool_and(claims.received_at < current_build.as_of)
+        and bool_and(claims.received_at <= current_build.as_of)
         and bool_and(accounts.is_sandbox is not true)
 ),
 

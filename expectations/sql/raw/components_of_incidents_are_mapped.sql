@@ -124,7 +124,7 @@ touching as (
     inner join month_bounds
         on
             incident_spans.began_at < month_bounds.ends_at
-            and incident_spans.began_at < month_bounds.as_of
+            and incident_spans.created_at <= month_bounds.as_of
             and incident_spans.ended_at >= month_bounds.starts_at
     -- Rule S3: missing from a later complete export of its list, withdrawn.
     where not exists (

@@ -23,23 +23,16 @@ _STATUSES = ("open", "pending", "solved", "closed")
 
 def ticket_event(row: Mapping[str, Any]) -> dict[str, Any]:
     """A row of `tickets/events/` → `raw.ticket_events` (rules R1-R6)."""
-    event_type = values.choice(row, "type", _TYPES)
-    status = values.optional_choice(row, "status", _STATUSES)
-    target = values.optional_text(row, "target_ticket_id")
-    if event_type == "status_changed":
-        status = values.choice(row, "status", _STATUSES)
-    if event_type == "merged_into":
-        target = values.text(row, "target_ticket_id")
     return {
         "ticket_id": values.text(row, "ticket_id"),
         "event_id": values.text(row, "event_id"),
         "at": values.instant(row, "at"),
-        "type": event_type,
+        "type": values.choice(row, "type", _TYPES),
         "actor": values.choice(row, "actor", _ACTORS),
         "account_id": values.optional_text(row, "account_id"),
         "severity": values.optional_choice(row, "severity", _SEVERITIES),
-        "status": status,
-        "target_ticket_id": target,
+        "status": values.optional_choice(row, "status", _STATUSES),
+        "target_ticket_id": values.optional_text(row, "target_ticket_id"),
         "is_automatic": values.optional_flag(row, "automatic"),
     }
 

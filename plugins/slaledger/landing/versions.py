@@ -86,10 +86,12 @@ def fetch(
             exported_at = as_instant(stated, "exported-at")
         except RowRejected:
             detail = "exported-at is no instant with an offset: LastModified holds"
-            notes.observations.append(("malformed_metadata", "exported-at", detail))
+            notes.observations.append(("malformed_metadata", version.key, detail))
     complete = metadata.get("complete", "false")
     if complete not in ("true", "false"):
-        notes.observations.append(("malformed_metadata", "complete", "complete is neither true nor false: false holds"))
+        notes.observations.append(
+            ("malformed_metadata", version.key, "complete is neither true nor false: false holds")
+        )
     return Landing(
         object_id=identity,
         version=version,
@@ -165,7 +167,12 @@ def _land(connection: psycopg.Connection, settings: Settings, landing: Landing, 
 
 def _observe_landing(connection: psycopg.Connection, landing: Landing) -> None:
     observations = [
-        ("unknown_field", name, landing.object_id, "the contract does not know this field: it is ignored")
+        (
+            "unknown_field",
+            landing.version.key,
+            landing.object_id,
+            f"the contract does not know the field {name}: it is ignored",
+        )
         for name in sorted(landing.notes.unknown_fields)
     ]
     observations += [(code, subject, landing.object_id, detail) for code, subject, detail in landing.notes.observations]

@@ -46,6 +46,14 @@ def add_incidents(exports: Exports) -> None:
     add("impact-open", (at("22:00", 30), "investigating", None), impact="critical")
     add("impact-backwards", opened, closed, impact="critical", started_at=at("12:00"), resolved_at=at("11:00"))
     add("impact-instant", closed, impact="critical", started_at=at("11:00"), resolved_at=at("11:00"))
+    # Declared after the as-of time, of an earlier one: not known then.
+    add(
+        "impact-later",
+        impact="critical",
+        created_at="2026-05-01T06:00:00Z",
+        started_at=at("10:00"),
+        resolved_at="2026-05-01T07:00:00Z",
+    )
     # Components set to operational alone leave it to the impact; anything else does not.
     add("impact-operational", (at("10:00"), "investigating", "operational"), closed, impact="critical")
     add("impact-degraded", (at("10:00"), "investigating", "degraded_performance"), closed, impact="critical")
@@ -63,6 +71,13 @@ def add_incidents(exports: Exports) -> None:
         (at("10:10"), "resolved", None),
         (at("12:00"), "postmortem", "major_outage"),
         resolved_at=at("10:10"),
+    )
+    # What an update set ends with the update that resolved, at its `display_at`.
+    add(
+        "resolved-earlier",
+        (at("10:00"), "investigating", "major_outage"),
+        (at("10:30"), "resolved", None),
+        resolved_at=at("11:00"),
     )
     add(
         "as-of", (at("23:00", 30), "investigating", "major_outage"), ("2026-05-01T00:30:00Z", "resolved", "operational")
@@ -154,6 +169,8 @@ COUNTED = [
     ("S1 until it changes", "changes", 1800),
     ("S1 nothing after the resolution", "postmortem", 600),
     ("S1 as of", "as-of", 3600),
+    ("S1 to the update that resolved", "resolved-earlier", 1800),
+    ("S2 declared after the as-of time", "impact-later", 0),
     ("S1 not yet", "after-as-of", 0),
     ("S2 maintenances never", "maintenance", 0),
     ("S3 replaced", "replaced", 300),

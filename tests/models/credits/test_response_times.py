@@ -117,6 +117,8 @@ def merged(exports: Exports) -> None:
     exports.ticket("last", "A-main", "2026-04-07T11:00Z", reply="2026-04-07T11:30Z")
     for ticket, target in (("first", "second"), ("second", "last"), ("spam", "last"), ("company's", "last")):
         exports.event(ticket, "merged_into", "2026-04-07T12:00Z", "agent", target_ticket_id=target)
+    exports.ticket("into nowhere", "A-main", "2026-04-07T09:00Z")
+    exports.event("into nowhere", "merged_into", "2026-04-07T12:00Z", "agent")
     for ticket, at, target in (("round 1", "12:00", "round 2"), ("round 2", "12:05", "round 1")):
         exports.ticket(ticket, "A-main", "2026-04-07T09:00Z")
         exports.event(ticket, "merged_into", f"2026-04-07T{at}Z", "agent", target_ticket_id=target)
@@ -214,6 +216,7 @@ def test_due_and_outcome(tickets: dict[str, dict], ticket_id: str, due_at: str, 
         ("first", "merged"),
         ("second", "merged"),
         ("round 1", "merged"),
+        ("into nowhere", "merged"),
     ],
 )
 def test_not_measured_keeps_its_reason(tickets: dict[str, dict], ticket_id: str, reason: str) -> None:

@@ -150,8 +150,8 @@ final as (
         figures.credit_percent <> figures.credit_percent_alternative
             as is_outcome_sensitive,
         case
-            when figures.contract_id is null then 'blocked'
             when not contract_months.is_month_over then 'provisional'
+            when figures.contract_id is null then 'blocked'
             when contract_months.blocked_reason is not null then 'blocked'
             when
                 figures.held_digest is not null

@@ -21,10 +21,18 @@ components as (
 incidents_open as (
     select
         incidents.*,
-        least(incidents.resolved_at, current_build.as_of) as ended_at
+        least(incidents.resolved_at, current_build.as_of) as ended_at,
+        -- What an update set ends with the update that resolved (S1).
+        least(
+            coalesce(incidents.resolved_update_at, incidents.resolved_at),
+            current_build.as_of
+        ) as settings_ended_at
     from incidents
     cross join current_build
-    where not incidents.is_withdrawn
+    where
+        not incidents.is_withdrawn
+        -- What was declared later, of earlier times too, was not known then.
+        and incidents.created_at <= current_build.as_of
 ),
 
 -- The newest update of a document stands first, so of two at one instant the
@@ -33,7 +41,7 @@ settings as (
     select
         incidents_open.incident_id,
         updates.updated_at as started_at,
-        incidents_open.ended_at,
+        incidents_open.settings_ended_at as ended_at,
         updates.update_ordinal,
         settled.component ->> 'component_id' as component_id,
         settled.component ->> 'new_status' as status
@@ -41,7 +49,7 @@ settings as (
     inner join incidents_open
         on
             updates.incident_id = incidents_open.incident_id
-            and updates.updated_at <= incidents_open.ended_at
+            and updates.updated_at <= incidents_open.settings_ended_at
     cross join
         lateral
         jsonb_array_elements(updates.components) as settled (component)

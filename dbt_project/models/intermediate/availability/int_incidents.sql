@@ -40,6 +40,7 @@ stated as (
         incidents.*,
         coalesce(incidents.resolved_at, update_figures.resolved_update_at)
             as stated_resolved_at,
+        update_figures.resolved_update_at,
         greatest(
             incidents.created_at,
             update_figures.last_updated_at,
@@ -95,6 +96,7 @@ resolved as (
         coalesce(stated.started_at, stated.created_at) as stated_started_at,
         coalesce(stated.stated_resolved_at, inferred.resolved_at)
             as resolved_at,
+        stated.resolved_update_at,
         inferred.incident_id is not null as is_resolution_inferred,
         withdrawn.incident_id is not null as is_withdrawn
     from stated
@@ -106,7 +108,9 @@ final as (
     select
         resolved.incident_id,
         resolved.impact,
+        resolved.created_at,
         resolved.resolved_at,
+        resolved.resolved_update_at,
         resolved.is_resolution_inferred,
         resolved.is_withdrawn,
         resolved.component_ids,

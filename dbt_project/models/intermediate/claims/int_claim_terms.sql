@@ -25,9 +25,11 @@ fallback as (
     cross join build
     where versions.terms_id = 'klink-enterprise'
     order by
-        versions.effective_from > build.service_month at time zone 'UTC',
+        versions.effective_from
+        > build.service_month::timestamp at time zone 'UTC',
         abs(extract(epoch from (
-            versions.effective_from - build.service_month at time zone 'UTC'
+            versions.effective_from
+            - build.service_month::timestamp at time zone 'UTC'
         )))
     limit 1
 ),

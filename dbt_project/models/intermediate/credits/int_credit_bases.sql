@@ -99,7 +99,7 @@ final as (
                 then 0
             when standings.standing = 'eligible'
                 then {{ round_to_minor_units(
-                    'standings.credit_percent * standings.monthly_fee / 100',
+                    'standings.credit_percent * standings.monthly_fee * 0.01',
                     'standings.minor_units'
                 ) }}
         end as amount,

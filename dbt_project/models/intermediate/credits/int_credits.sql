@@ -31,7 +31,6 @@ claims as (
     order by
         verdicts.contract_id asc,
         verdicts.status = 'accepted' desc,
-        verdicts.complete_at,
         verdicts.received_at asc,
         {{ in_byte_order('verdicts.claim_id') }}
 ),

@@ -31,6 +31,9 @@ final as (
         observations.object_id,
         observations.detail
     from observations
+    left outer join source_objects
+        on observations.object_id = source_objects.object_id
+    where coalesce(source_objects.is_in_force, true)
     union all
     select
         'object_quarantined' as code,
