@@ -93,7 +93,11 @@ def run(
     as_of: Annotated[str | None, typer.Option("--as-of", help="An instant with an offset; default: now.")] = None,
     close: Annotated[bool, typer.Option("--close", help="Close the month: statements and credit lines.")] = False,
 ) -> None:
-    """Have Airflow's scheduler account a service month on all that is in the bucket."""
+    """Have Airflow's scheduler account a service month on all that is in the bucket.
+
+    Exit 0: done. 2: bad arguments, or a month that is not over. 3: a validation, the terms' lint or the quarantine
+    limit stopped it. 4: held or blocked account-months are left. 1: it failed.
+    """
     from slaledger import months, reports, settings
     from slaledger import run as runs
     from slaledger.stack.airflow_api import AirflowApi
@@ -103,15 +107,13 @@ def run(
         # Fixed here, at the start of the run, and recorded with it.
         instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
     loaded = settings.load()
-    with reports.run_progress(err) as show:
-        result = runs.run_month(
-            loaded,
-            AirflowApi(**dataclasses.asdict(settings.load_airflow())),
-            month=service_month,
-            as_of=instant,
-            is_closing=close,
-            on_progress=show,
-        )
+    api = AirflowApi(**dataclasses.asdict(settings.load_airflow()))
+    try:
+        with reports.run_progress(err) as show:
+            result = runs.run_month(loaded, api, month=service_month, as_of=instant, is_closing=close, on_progress=show)
+    except KeyboardInterrupt:
+        err.print(f"Left alone: what it started goes on in Airflow ({api.url}). Run again to see how it ended.")
+        raise typer.Exit(130) from None
     for report in reports.month_reports(result, month=month, is_closing=close):
         out.print(report)
     raise typer.Exit(result.exit_code)
@@ -169,11 +171,13 @@ def goodwill(
         by=by,
         because=because,
     )
-    if not line.is_new:
-        out.print(f"This goodwill was given before, as line {line}: nothing appended.")
-        return
-    delivery.deliver(loaded, run_id=line.run_id)
-    out.print(f"Goodwill line {line} appended: {line.amount:f} {line.currency}, and delivered.")
+    given = "appended" if line.is_new else "given before: nothing appended"
+    out.print(f"Goodwill line {line} of {line.amount:f} {line.currency} {given}.")
+    try:
+        delivery.deliver(loaded, run_id=line.run_id)
+    except Exception:
+        err.print("The line is in the ledger, but not in the billing drop: type the same command again to deliver it.")
+        raise
 
 
 @app.command()

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 # A table of more rows than a person reads; the marts have them all.
 MOST_ROWS = 200
+# What a person does about an account-month that is left, by its reason.
+REMEDIES = {
+    "unknown_time_changes_tier": "Decide with `sla pending` and `sla approve` or `sla reject`, and run again.",
+    "fee_missing": "Put its monthly fee for the month below accounts/fees/, and run again.",
+    "currency_unknown": "Its currency {currency!r} is no ISO 4217 code with minor units: mend accounts/fees/.",
+    "terms_unknown": "Put the terms that its contract names below terms/, or mend accounts/contracts/.",
+    "terms_not_in_force": "No version of its terms is in force at the start of its measured period: mend terms/.",
+}
 STAGES = {"land_exports": "Landing", "account_month": "Accounting"}
 
 
@@ -26,6 +34,10 @@ STAGES = {"land_exports": "Landing", "account_month": "Accounting"}
 def run_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
     """A bar a DAG: its tasks, which one is at work, and the objects and rows that have landed."""
     from rich import progress
+
+    if not console.is_terminal:
+        yield _plain_progress(console)
+        return
 
     columns = (
         progress.SpinnerColumn(),
@@ -48,6 +60,24 @@ def run_progress(console: Console) -> Iterator[Callable[[Progress], None]]:
         yield show
 
 
+def _plain_progress(console: Console) -> Callable[[Progress], None]:
+    """A line a stage, where there is no terminal to draw bars on."""
+    told: set[tuple[str, ...]] = set()
+
+    def show(state: Progress) -> None:
+        stage = (state.dag_id, *state.at_work)
+        if state.at_work and stage not in told:
+            told.add(stage)
+            at_work = ", ".join(state.at_work)
+            console.print(
+                f"{STAGES.get(state.dag_id, state.dag_id)} {state.ended}/{state.total}: {at_work} · "
+                f"{state.objects} objects, {state.rows:,} rows",
+                markup=False,
+            )
+
+    return show
+
+
 def month_reports(result: RunResult, *, month: str, is_closing: bool) -> Iterator[RenderableType]:
     """The month's figures, what was warned of, what is left, and what was appended."""
     yield (
@@ -55,7 +85,10 @@ def month_reports(result: RunResult, *, month: str, is_closing: bool) -> Iterato
         f"{result.rows_quarantined:,} quarantined."
     )
     for warning in result.warnings:
-        yield f"[yellow]warning[/yellow] {escape(warning['name'])}: {escape(str(warning.get('detail') or ''))}"
+        yield (
+            f"[yellow]warning[/yellow] {escape(warning['name'])} does not hold: {escape(warning['detail'])}. "
+            f"{escape(warning['remedy'])}"
+        )
     if not result.figures:
         yield f"[yellow]warning[/yellow] {month} has no contracts: nothing is reckoned for it."
         return
@@ -63,9 +96,10 @@ def month_reports(result: RunResult, *, month: str, is_closing: bool) -> Iterato
     counts = Counter(figure.credit_status for figure in result.figures)
     yield "Credits: " + ", ".join(f"{number} {status}" for status, number in sorted(counts.items())) + "."
     for figure in result.left:
+        reason = figure.reason or ""
         yield (
-            f"[yellow]{figure.status}[/yellow] {escape(figure.contract_id)} ({escape(figure.account_id)}): "
-            f"{escape(figure.reason or '')}" + (" – decide with `sla pending`" if figure.status == "held" else "")
+            f"[yellow]{figure.status}[/yellow] {escape(figure.contract_id)} ({escape(figure.account_id)}): {reason}. "
+            f"{REMEDIES.get(reason, 'See `marts.fct_findings`.').format(currency=escape(figure.currency or ''))}"
         )
     if is_closing:
         nothing = "Nothing is owed beyond what was posted: no line appended."
@@ -86,7 +120,7 @@ def _figures_table(figures: list[MonthFigure], month: str) -> Table:
             escape(figure.contract_id),
             figure.status,
             figure.reason or "",
-            _number(figure.uptime_percent),
+            _uptime(figure),
             _number(figure.counted_seconds),
             _number(figure.excluded_seconds),
             _number(figure.unknown_seconds),
@@ -99,6 +133,13 @@ def _figures_table(figures: list[MonthFigure], month: str) -> Table:
     if len(figures) > MOST_ROWS:
         table.caption = f"{len(figures) - MOST_ROWS} more are in marts.fct_account_months (`sla dsn`)"
     return table
+
+
+def _uptime(figure: MonthFigure) -> str:
+    """The figure, or the range that unknown time makes of it (rule D7)."""
+    if figure.uptime_percent_low in (None, figure.uptime_percent):
+        return _number(figure.uptime_percent)
+    return f"{_number(figure.uptime_percent_low)} … {_number(figure.uptime_percent)}"
 
 
 def _lines_table(lines: list[dict[str, Any]]) -> Table:

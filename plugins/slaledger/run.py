@@ -12,12 +12,15 @@ from typing import Any
 
 from slaledger import months
 from slaledger.settings import Settings
-from slaledger.stack.airflow_api import AirflowApi
+from slaledger.stack.airflow_api import AirflowApi, AirflowRefused
 from slaledger.steps import FAILURE_KEY
 from slaledger.warehouse import connect
 
 DONE, FAILED, BAD_ARGUMENTS, STOPPED, LEFT = 0, 1, 2, 3, 4
 POLL_SECONDS = 0.5
+WORKERS = ("scheduler", "dag_processor")
+# Beyond Airflow's own 30 s without a heartbeat: a busy machine is late, too.
+PATIENCE_SECONDS = 60
 # Where a day begins first.
 EASTERNMOST = timedelta(hours=14)
 ENDED = ("success", "failed")
@@ -64,6 +67,7 @@ class MonthFigure:
     status: str
     reason: str | None
     uptime_percent: Decimal | None
+    uptime_percent_low: Decimal | None
     counted_seconds: Decimal | None
     excluded_seconds: Decimal | None
     unknown_seconds: Decimal | None
@@ -127,14 +131,32 @@ def run_month(
             f"{month:%Y-%m}",
         ),
     ]
-    for dag_id, conf, partition_key in requests:
-        if is_closing and dag_id == "account_month":
-            _require_over(month, as_of, end=_latest_end(settings, month))
-        api.trigger(dag_id, run_id=run_id, params=conf, partition_key=partition_key)
-        state = _wait(settings, api, dag_id, run_id, on_progress)
-        if state != "success":
-            _raise_failure(settings, api, dag_id, run_id)
+    try:
+        _require_unpaused(api, [dag_id for dag_id, _, _ in requests])
+        for dag_id, conf, partition_key in requests:
+            if is_closing and dag_id == "account_month":
+                _require_over(month, as_of, end=_latest_end(settings, month))
+            api.trigger(dag_id, run_id=run_id, params=conf, partition_key=partition_key)
+            state = _wait(settings, api, dag_id, run_id, on_progress)
+            if state != "success":
+                _raise_failure(settings, api, dag_id, run_id)
+    except AirflowRefused as refusal:
+        if refusal.status < 500:
+            raise
+        # Airflow's own database is on the same server, embedded: name what does not answer, if it is that.
+        with connect(settings.warehouse):
+            pass
+        raise RunFailed(
+            f"Airflow at {api.url} has an error of its own (HTTP {refusal.status}): `sla status` shows its parts, "
+            "their logs are below $SLA_HOME/logs."
+        ) from refusal
     return _result(settings, run_id, month)
+
+
+def _require_unpaused(api: AirflowApi, dag_ids: list[str]) -> None:
+    paused = [dag["dag_id"] for dag in api.dags() if dag["dag_id"] in dag_ids and dag["is_paused"]]
+    if paused:
+        raise RunFailed(f"{', '.join(paused)} is paused: switch it on in Airflow's page at {api.url}, and run again.")
 
 
 def _require_over(month: date, as_of: datetime, *, end: datetime) -> None:
@@ -166,8 +188,18 @@ def _latest_end(settings: Settings, month: date) -> datetime:
 def _wait(
     settings: Settings, api: AirflowApi, dag_id: str, run_id: str, on_progress: Callable[[Progress], None]
 ) -> str:
+    last_healthy = time.monotonic()
     while True:
         state = api.run(dag_id, run_id)["state"]
+        sick = [part for part in WORKERS if api.health()[part]["status"] != "healthy"]
+        if not sick:
+            last_healthy = time.monotonic()
+        elif state not in ENDED and time.monotonic() - last_healthy > PATIENCE_SECONDS:
+            # Left queued it would run first, after the next `sla up`.
+            api.set_run_state(dag_id, run_id, "failed")
+            raise RunFailed(
+                f"Airflow's {' and '.join(sick)} shows no sign of life: run `sla up`, which starts it, and run again."
+            )
         tasks = api.task_instances(dag_id, run_id)
         landed = _landed(settings, run_id)
         on_progress(
@@ -232,8 +264,8 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
         figures = connection.execute(
             """
             select
-                m.account_id, m.contract_id, m.status, m.reason, m.uptime_percent, m.counted_seconds,
-                m.excluded_seconds, m.unknown_seconds, c.credit_percent, c.amount, c.currency,
+                m.account_id, m.contract_id, m.status, m.reason, m.uptime_percent, m.uptime_percent_low,
+                m.counted_seconds, m.excluded_seconds, m.unknown_seconds, c.credit_percent, c.amount, c.currency,
                 c.status as credit_status, c.reason as credit_reason
             from marts.fct_account_months as m
             left join marts.fct_credits as c
