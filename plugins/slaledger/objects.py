@@ -89,7 +89,7 @@ def client(exports: Exports) -> Any:
 
 def _named(exports: Exports, error: Exception, doing: str) -> Exception:
     """The error as one that says the endpoint and what to do."""
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import ClientError, ParamValidationError
 
     where = exports.endpoint_url or f"AWS region {exports.region}"
     if isinstance(error, ClientError):
@@ -102,6 +102,9 @@ def _named(exports: Exports, error: Exception, doing: str) -> Exception:
                 f"S3 at {where} refuses ({code}) while {doing}: check that bucket {exports.bucket!r} exists "
                 "and that the keys of connection sla_exports may read and write it."
             )
+    if isinstance(error, ParamValidationError):
+        # Never sent: boto3 says what is impossible in it.
+        return S3Refused(f"S3 at {where} cannot be asked for that while {doing}: {' '.join(str(error).split())}")
     return S3Unreachable(
         f"S3 at {where} does not answer ({type(error).__name__}) while {doing}: is it up? "
         "`sla status` tells for the embedded stack."

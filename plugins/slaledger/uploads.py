@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,10 @@ from slaledger.months import BadInstant, parse_instant
 from slaledger.settings import Settings
 
 METADATA_SUFFIX = ".meta.json"
+# S3 carries metadata as HTTP headers: a token, printable ASCII, and 2 KB in all.
+_METADATA_NAME = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]+")
+_METADATA_VALUE = re.compile(r"[ -~]*")
+_METADATA_BYTES = 2048
 
 
 class BadTree(Exception):
@@ -35,8 +40,18 @@ class Upload:
 def plan(directory: Path) -> list[Upload]:
     """What to upload, in the order of the keys. Raises `BadTree` naming the file."""
     if not directory.is_dir():
-        raise BadTree(f"{directory} is no directory: name the directory that holds the tree of exports.")
-    files = sorted(path for path in directory.rglob("*") if path.is_file())
+        raise BadTree(f"{str(directory)!r} is no directory: name the directory that holds the tree of exports.")
+    found = sorted(directory.rglob("*"))
+    for path in found:
+        if path.is_symlink() and not path.is_file():
+            raise BadTree(f"{str(path)!r} is a symbolic link to no file: put the file there, or remove the link.")
+        try:
+            str(path.relative_to(directory)).encode()
+        except UnicodeEncodeError:
+            raise BadTree(f"{str(path)!r} has a name that is no UTF-8, as S3's keys are: rename it.") from None
+    files = [path for path in found if path.is_file()]
+    if not files:
+        raise BadTree(f"{str(directory)!r} holds no file: name the directory that holds the tree of exports.")
     names = {path.relative_to(directory).as_posix() for path in files}
     uploads = []
     for path in files:
@@ -73,7 +88,16 @@ def _metadata(path: Path) -> dict[str, str]:
             raise BadTree(f"{beside} is no JSON ({error}): write an object of names and values.") from None
         if not isinstance(given, dict) or any(isinstance(value, dict | list) for value in given.values()):
             raise BadTree(f"{beside} is no flat JSON object: write names and values.")
-        metadata.update({name.lower(): _text(value) for name, value in given.items()})
+        given = {name.lower(): _text(value) for name, value in given.items()}
+        for name, value in given.items():
+            if not (_METADATA_NAME.fullmatch(name) and _METADATA_VALUE.fullmatch(value)):
+                raise BadTree(
+                    f"{str(beside)!r}: S3 cannot carry {name!r}: a name is of ASCII letters, digits and `-`, "
+                    "a value is one line of printable ASCII."
+                )
+        metadata.update(given)
+        if sum(len(name) + len(value) for name, value in metadata.items()) > _METADATA_BYTES:
+            raise BadTree(f"{str(beside)!r}: S3 carries no more than {_METADATA_BYTES} bytes of names and values.")
         try:
             parse_instant(metadata["exported-at"])
         except BadInstant as error:
