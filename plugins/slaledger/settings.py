@@ -148,13 +148,12 @@ def load(*, quarantine_limit: str | None = None) -> Settings:
     ):
         if not connection.get(key):
             raise SettingsError(f"{name} has no {key}: give it as a URI or as Airflow's JSON.")
-    extra = exports.get("extra") or {}
-    extra = json.loads(extra) if isinstance(extra, str) else extra
+    extra = _extra(EXPORTS_CONNECTION, exports)
     return Settings(
         home=home(),
         warehouse=Warehouse(
             host=warehouse["host"],
-            port=int(warehouse.get("port") or 5432),
+            port=_port(WAREHOUSE_CONNECTION, warehouse.get("port")),
             user=warehouse.get("login") or "",
             password=warehouse.get("password") or "",
             database=warehouse["schema"],
@@ -198,20 +197,48 @@ def _connection(name: str) -> dict:
                 f"No stack is up in {home()} and {name} is not set: "
                 "run `sla up`, or set SLA_HOME to a stack's home, or the connection."
             ) from None
+    # `from None`: a parser's message shows what it read, and that has the password.
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)
         except ValueError:
             raise SettingsError(f"{name} is no JSON object: give a URI or Airflow's JSON.") from None
-    uri = urlsplit(text)
+    try:
+        uri = urlsplit(text)
+        port = uri.port
+    except ValueError:
+        raise SettingsError(
+            f"{name} is no URI with a port from 1 to 65535: give a URI (percent-encode what is special) "
+            "or Airflow's JSON."
+        ) from None
     return {
         "host": unquote(uri.hostname or ""),
-        "port": uri.port,
+        "port": port,
         "login": unquote(uri.username or ""),
         "password": unquote(uri.password or ""),
         "schema": unquote(uri.path.lstrip("/")),
         "extra": dict(parse_qsl(uri.query)),
     }
+
+
+def _port(name: str, port: object) -> int:
+    if port is None or port == "":
+        return 5432
+    text = str(port)
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise SettingsError(f"{name} has a port that is none: give one from 1 to 65535, or leave it out.")
+    return int(text)
+
+
+def _extra(name: str, connection: dict) -> dict:
+    extra = connection.get("extra") or {}
+    try:
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise SettingsError(f"{name} has an `extra` that is no JSON object: give endpoint_url and region_name in one.")
+    return extra
 
 
 @functools.cache

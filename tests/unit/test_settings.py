@@ -48,3 +48,34 @@ def test_the_code_version_follows_the_files(monkeypatch, tmp_path):
     assert version == settings.code_version.__wrapped__()
     monkeypatch.setattr(settings, "TERMS_DIR", settings.PROJECT_DIR / "examples")
     assert version != settings.code_version.__wrapped__() or not list((settings.PROJECT_DIR / "examples").glob("*.yml"))
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [
+        "postgresql://user:hush@db:99999/books",
+        "postgresql://user:hush@db:x/books",
+        "postgresql://user:hush@db:0/books",
+        "postgresql://user:hush@[db/books",
+        '{"host": "db", "schema": "books", "password": "hush", "port": 99999}',
+        '{"host": "db", "schema": "books", "password": "hush", "port": "x"}',
+        '{"host": "db", "password": "hush"',
+    ],
+)
+def test_a_warehouse_that_cannot_be_is_named_but_never_shown(monkeypatch, tmp_path, connection):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE_CONNECTION, connection)
+    monkeypatch.setenv(settings.EXPORTS_CONNECTION, EXPORTS)
+    with pytest.raises(settings.SettingsError, match=settings.WAREHOUSE_CONNECTION) as refused:
+        settings.load()
+    assert "hush" not in str(refused.value) and "99999" not in str(refused.value)
+
+
+@pytest.mark.parametrize("extra", ["endpoint=hush", "[1]", ["hush"]])
+def test_an_extra_that_is_no_object_is_named_but_never_shown(monkeypatch, tmp_path, extra):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE_CONNECTION, "postgresql://user:hush@db/books")
+    monkeypatch.setenv(settings.EXPORTS_CONNECTION, json.dumps({"conn_type": "aws", "extra": extra}))
+    with pytest.raises(settings.SettingsError, match=f"{settings.EXPORTS_CONNECTION} has an `extra`") as refused:
+        settings.load()
+    assert "hush" not in str(refused.value)
