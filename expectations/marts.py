@@ -148,7 +148,10 @@ EXPECTATIONS = (
         severity=WARNING,
         table="marts.fct_account_months",
         why="These account-months are not credited until somebody decides, or the missing input is there.",
-        remedy="Held: see `sla pending`. Blocked: export what the reason names, and run again.",
+        remedy="Held: decide what `sla pending` lists. Blocked, by its reason: `fee_missing`: export the fee of the "
+        "contract and month to `accounts/fees/`; `currency_unknown`: export the fee with a currency of ISO 4217; "
+        "`terms_unknown`: land the document of the contract's terms in `terms/`, or correct the contract; "
+        "`terms_not_in_force`: land a version of them that is in force when the measured period starts. Run again then.",
     ),
     Expectation(
         name="outcomes_do_not_depend_on_excluded_time",

@@ -48,7 +48,7 @@ EXPECTATIONS = (
         severity=CRITICAL,
         table="raw.quarantined_rows",
         why="A contract under rejected terms would be judged by other terms than those agreed (rule T4).",
-        remedy="Run `sla terms lint` on the document, mend it, and put it in the bucket again.",
+        remedy="Mend the document at the line named, until `sla terms lint` passes it, and upload it again.",
     ),
     Expectation(
         name="overlapping_checks_are_settled",
@@ -69,7 +69,7 @@ EXPECTATIONS = (
         severity=CRITICAL,
         table="raw.source_objects",
         why="Every row read is loaded, a duplicate or quarantined: a row that is none of them was lost.",
-        remedy="Something else wrote to `raw`. Rebuild it from the bucket: see docs/runbooks/landing.md.",
+        remedy="Something else wrote to `raw`. Upload the object again, as it was: see docs/runbooks/landing.md.",
     ),
     Expectation(
         name="bucket_has_exports",
@@ -104,7 +104,7 @@ EXPECTATIONS = (
         severity=WARNING,
         table="raw.quarantined_rows",
         why="A quarantined row contributes nothing.",
-        remedy="See the reasons in raw.quarantined_rows, and mend them at the source.",
+        remedy="See the reasons in raw.quarantined_rows, mend them at the source, and upload the object again.",
     ),
     Expectation(
         name="checks_have_known_monitors",

@@ -68,7 +68,7 @@ def test_a_planted_fault_stops_the_month_and_is_named(month: Month, gate: str, n
     assert broken.is_evaluated and broken.unexpected > 0 and broken.examples
     message = str(stopped.value)
     assert f"{gate} gate" in message and "2026-03" in message
-    assert f"{name} does not hold: {broken.unexpected} row" in message
+    assert f"{name} does not hold: {broken.unexpected} case" in message
     assert broken.examples[0] in message and broken.remedy in message
     with connect(settings.warehouse) as connection:
         ((is_success, entries),) = connection.execute(
@@ -77,6 +77,27 @@ def test_a_planted_fault_stops_the_month_and_is_named(month: Month, gate: str, n
     assert not is_success
     (entry,) = [entry for entry in entries if entry["name"] == name]
     assert (entry["is_success"], entry["severity"], entry["unexpected"]) == (False, "critical", broken.unexpected)
+
+
+def test_refused_terms_say_the_line_and_what_is_wrong_with_it(month: Month):
+    with pytest.raises(gates.GateFailed, match=r"does not hold: 1 case \(terms/custom.yml: line 7: over 100\)"):
+        gates.run_gate(month(FAULTS["raw"]["terms_documents_pass_the_lint"]), "raw", run_id=RUN_ID)
+
+
+def test_quarantined_rows_are_found_by_their_first_line(month: Month):
+    settings = month(
+        FAULTS["raw"]["quarantined_shares_are_within_the_limit"], "update audit.builds set is_closing = false"
+    )
+    results = {result.name: result for result in gates.run_gate(settings, "raw", run_id=RUN_ID).warnings}
+    (example,) = results["rows_are_usable"].examples
+    assert example.endswith(": quarantined with invalid_instant: 11, the first in line 1")
+
+
+def test_what_keeps_an_account_month_has_its_remedy():
+    reasons = dict.fromkeys(("fee_missing", "currency_unknown", "terms_unknown", "terms_not_in_force"))
+    (remedy,) = [each.remedy for each in GATES["marts"] if each.name == "months_are_neither_held_nor_blocked"]
+    assert [reason for reason in reasons if f"`{reason}`" not in remedy] == []
+    assert "`sla pending`" in remedy
 
 
 def test_an_expectation_that_was_not_evaluated_stops_the_month(month: Month):

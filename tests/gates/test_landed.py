@@ -31,7 +31,7 @@ def overlapping(pipeline, tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_overlapping_checks_stop_the_month_until_they_are_settled(overlapping):
-    with pytest.raises(gates.GateFailed, match=r"overlapping_checks_are_settled does not hold: 2 rows \(m-1"):
+    with pytest.raises(gates.GateFailed, match=r"overlapping_checks_are_settled does not hold: 2 cases \(m-1"):
         gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
     assert landing.settle_checks(overlapping.settings, run_id="first") == 2
     gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
@@ -42,7 +42,7 @@ def test_a_catalog_that_landed_alone_stops_the_month_until_checks_are_judged_aga
     _write(tmp_path / "catalog/monitors/all.csv", MONITORS.format(stale=90))
     overlapping.put(tmp_path)
     _land(overlapping, "second", checks=(False,))
-    with pytest.raises(gates.GateFailed, match="checks_are_judged_by_the_catalog_in_force does not hold: 1 row"):
+    with pytest.raises(gates.GateFailed, match="checks_are_judged_by_the_catalog_in_force does not hold: 1 case"):
         gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
     _land(overlapping, "second", checks=(True,))
     landing.settle_checks(overlapping.settings, run_id="second")

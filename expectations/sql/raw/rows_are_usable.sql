@@ -4,7 +4,12 @@ final as (
     select
         source_objects.key as subject,
         concat(
-            count(*), ' rows are quarantined: ', quarantined_rows.reason_code
+            'quarantined with ',
+            quarantined_rows.reason_code,
+            ': ',
+            count(*),
+            ', the first in line ',
+            min(quarantined_rows.line_number)
         ) as detail
     from raw.quarantined_rows
     inner join raw.source_objects

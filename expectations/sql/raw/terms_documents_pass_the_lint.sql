@@ -5,7 +5,7 @@ with
 rejected as (
     select
         source_objects.key,
-        quarantined_rows.reason_code as reason
+        quarantined_rows.reason
     from raw.source_objects
     inner join raw.quarantined_rows
         on source_objects.object_id = quarantined_rows.object_id
@@ -13,7 +13,9 @@ rejected as (
     union all
     select
         source_objects.key,
-        source_objects.reason_code as reason
+        concat_ws(
+            ': ', source_objects.reason_code, source_objects.reason
+        ) as reason
     from raw.source_objects
     where
         source_objects.feed = 'terms'

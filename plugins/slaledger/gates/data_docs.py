@@ -129,7 +129,7 @@ def _broken(validation: Mapping[str, Any]) -> str:
             parts.append(f"<p>This {word}: it {escape(result.detail)}. {_prose(NOT_EVALUATED)}</p>")
             continue
         rows = entry["result"]["details"]["unexpected_rows"]
-        broke = "1 row breaks it" if result.unexpected == 1 else f"{result.unexpected} rows break it"
+        broke = "1 case breaks it" if result.unexpected == 1 else f"{result.unexpected} cases break it"
         shown = "" if len(rows) == result.unexpected else f"; the first {len(rows)} are listed"
         parts.append(f"<p>This {word}: {broke}{shown}. {_prose(result.remedy)}</p>")
         parts.append(_table(("subject", "detail"), [(_text(row["subject"]), _text(row["detail"])) for row in rows]))

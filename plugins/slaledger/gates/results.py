@@ -106,12 +106,13 @@ def _exception(information: Mapping[str, Any] | None) -> str:
 
 
 def sentence(outcome: ExpectationResult) -> str:
-    """A claim that does not hold: rows, an example, and what to do."""
+    """A claim that does not hold: how often, an example, and what to do."""
     if not outcome.is_evaluated:
         return f"{outcome.name} {outcome.detail}. {NOT_EVALUATED}"
     example = f" ({outcome.examples[0]})" if outcome.examples else ""
-    rows = "row" if outcome.unexpected == 1 else "rows"
-    return f"{outcome.name} does not hold: {outcome.unexpected} {rows}{example}. {outcome.remedy}"
+    # A case may be a row, a feed or a component: what its query gives one of.
+    cases = "case" if outcome.unexpected == 1 else "cases"
+    return f"{outcome.name} does not hold: {outcome.unexpected} {cases}{example}. {outcome.remedy}"
 
 
 def failure(result: GateResult) -> str:
