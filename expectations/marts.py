@@ -151,7 +151,7 @@ EXPECTATIONS = (
         remedy="Held: decide what `sla pending` lists. Blocked, by its reason: `fee_missing`: export the fee of the "
         "contract and month to `accounts/fees/`; `currency_unknown`: export the fee with a currency of ISO 4217; "
         "`terms_unknown`: land the document of the contract's terms in `terms/`, or correct the contract; "
-        "`terms_not_in_force`: land a version of them that is in force when the measured period starts. Run again then.",
+        "`terms_not_in_force`: land a version of them that is in force when the measured period starts. Run again.",
     ),
     Expectation(
         name="outcomes_do_not_depend_on_excluded_time",
