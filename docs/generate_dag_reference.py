@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,19 @@ def dag_reference() -> str:
         lines += ["", f"## {dag.dag_id}", "", f"*{title.removeprefix('# ')}.*", text.rstrip()]
         lines += ["", "| task | does | reads | writes | then |", "| --- | --- | --- | --- | --- |"]
         for task in dag.topological_sort():
-            does = task.doc_md or ""
+            does = _does(task)
             lines.append(
                 f"| `{task.task_id}` | {does} | {_names(task.inlets)} | {_names(task.outlets)} "
                 f"| {', '.join(f'`{name}`' for name in sorted(task.downstream_task_ids))} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _does(task: Any) -> str:
+    # A mapped task keeps what it was given for its instances, and its function's docstring with the function.
+    partial = getattr(task, "partial_kwargs", {})
+    text = task.doc_md or partial.get("doc_md") or inspect.getdoc(getattr(task, "python_callable", None)) or ""
+    return text.strip().partition("\n")[0]
 
 
 def _schedule(dag: Any) -> str:
