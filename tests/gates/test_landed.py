@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from slaledger import gates, landing, terms, transform
+from slaledger.warehouse import connect
 from tests.gates.conftest import AS_OF, MONTH
 
 RUN_ID = "landed"
@@ -69,3 +70,22 @@ def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     os.utime(path, (EXPORTED_AT.timestamp(), EXPORTED_AT.timestamp()))
+
+
+def test_rows_that_something_else_took_away_are_back_once_their_object_is_uploaded_again(overlapping, tmp_path: Path):
+    """What docs/runbooks/landing.md says to do."""
+    key = "catalog/components/all.csv"
+    _write(tmp_path / key, "component_id,name,service,region\ncmp-1,Dashboard,dashboard,eu\n")
+    overlapping.put(tmp_path)
+    overlapping.land("third")
+    gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
+    with connect(overlapping.settings.warehouse) as connection:
+        connection.execute("delete from raw.components")
+    with pytest.raises(gates.GateFailed, match=rf"match_the_counts_of_their_objects does not hold: 1 case \({key}"):
+        gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
+    overlapping.land("fourth")  # a version is not landed again
+    with pytest.raises(gates.GateFailed, match="match_the_counts_of_their_objects"):
+        gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
+    overlapping.put(tmp_path)
+    overlapping.land("fifth")
+    gates.run_gate(overlapping.settings, "raw", run_id=RUN_ID)
