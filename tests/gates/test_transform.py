@@ -185,6 +185,6 @@ def test_models_are_built_in_utc_whatever_the_database_says(
     project({"models/tried.sql": "select current_setting('TimeZone') as session_zone"})
     monkeypatch.setenv("PGTZ", "Pacific/Kiritimati")
     with connect(tried.warehouse) as connection:
-        connection.execute(f'alter database "{tried.warehouse.database}" set timezone = \'Asia/Kolkata\'')
+        connection.execute(f"alter database \"{tried.warehouse.database}\" set timezone = 'Asia/Kolkata'")
     transform.build_models(tried, run_id=RUN_ID)
     assert _rows(tried, "select session_zone from staging_tried.tried") == [("UTC",)]
