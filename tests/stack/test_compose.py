@@ -4,11 +4,13 @@ import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import compose_spec
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 
 from slaledger import settings
 from slaledger.stack import airflow
@@ -16,6 +18,7 @@ from slaledger.stack import airflow
 PROJECT = settings.PROJECT_DIR
 COMPOSE = PROJECT / "docker-compose.yml"
 ENV_EXAMPLE = PROJECT / ".env.example"
+RUNBOOK = PROJECT / "docs" / "runbooks" / "containers.md"
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +113,30 @@ def test_secrets_come_from_the_environment_alone(compose: dict) -> None:
             if re.search(r"PASSWORD$|SECRET|FERNET|ACCESS_KEY|_CONN", name):
                 assert "${" in str(value), f"{name} is written into docker-compose.yml"
     assert not any(re.search(r"://[^/\s]+:[^$][^/\s]*@", text) for text in flat(compose["services"]))
+
+
+def test_the_runbook_s_commands_fill_in_every_secret(tmp_path: Path) -> None:
+    shutil.copy(ENV_EXAMPLE, tmp_path)
+    commands = textwrap.dedent(re.findall(r"(?ms)^ *```\n(.*?)^ *```", RUNBOOK.read_text())[0])
+    subprocess.run(["sh", "-euc", commands], cwd=tmp_path, check=True)
+    filled_in = (tmp_path / ".env").read_text()
+    subprocess.run(["sh", "-euc", commands], cwd=tmp_path, check=True)
+    assert (tmp_path / ".env").read_text() == filled_in
+    made = dict(line.split("=", 1) for line in filled_in.splitlines() if line and line[0] != "#")
+    example = dict(line.split("=", 1) for line in ENV_EXAMPLE.read_text().splitlines() if line and line[0] != "#")
+    secrets = {name: made[name] for name, value in example.items() if not value}
+    assert made.keys() == example.keys()
+    assert {name for name, value in secrets.items() if len(value) < 16} == set()
+    assert len(set(secrets.values())) == len(secrets)
+    assert Fernet(made["SLA_FERNET_KEY"])
+    assert (tmp_path / ".env").stat().st_mode & 0o077 == 0
+
+
+def test_the_command_line_s_container_takes_a_command_and_a_directory(compose: dict) -> None:
+    sla = compose["services"]["sla"]
+    assert sla["entrypoint"] == ["sla"] and "command" not in sla and "read_only" not in sla
+    assert all(not volume.partition(":")[2].startswith("/exports") for volume in sla["volumes"])
+    assert "SLA_AIRFLOW_URL" in sla["environment"] and "AIRFLOW_CONN_SLA_EXPORTS" in sla["environment"]
 
 
 def test_every_lasting_service_has_a_health_check_and_waits_for_what_it_needs(compose: dict) -> None:
