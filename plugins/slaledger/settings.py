@@ -211,13 +211,15 @@ def _connection(name: str) -> dict:
             f"{name} is no URI with a port from 1 to 65535: give a URI (percent-encode what is special) "
             "or Airflow's JSON."
         ) from None
+    query = dict(parse_qsl(uri.query))
     return {
         "host": unquote(uri.hostname or ""),
         "port": port,
         "login": unquote(uri.username or ""),
         "password": unquote(uri.password or ""),
         "schema": unquote(uri.path.lstrip("/")),
-        "extra": dict(parse_qsl(uri.query)),
+        # Airflow writes what does not fit a query as one JSON parameter.
+        "extra": query.get("__extra__", query),
     }
 
 

@@ -79,3 +79,15 @@ def test_an_extra_that_is_no_object_is_named_but_never_shown(monkeypatch, tmp_pa
     with pytest.raises(settings.SettingsError, match=f"{settings.EXPORTS_CONNECTION} has an `extra`") as refused:
         settings.load()
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["endpoint_url=http%3A%2F%2F127.0.0.1%3A9", "__extra__=%7B%22endpoint_url%22%3A%20%22http%3A//127.0.0.1%3A9%22%7D"],
+)
+def test_extras_are_taken_from_either_form_of_uri(monkeypatch, tmp_path, query):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE_CONNECTION, "postgresql://a:b@db/books")
+    monkeypatch.setenv(settings.EXPORTS_CONNECTION, f"aws://key:secret@/?{query}")
+    exports = settings.load().exports
+    assert (exports.endpoint_url, exports.access_key) == ("http://127.0.0.1:9", "key")
