@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -64,6 +65,11 @@ class Sla:
             time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def kill(self, part: str) -> None:
+        """`kill -9` a part of the stack."""
+        noted = json.loads((self.stack.home / "stack.json").read_text(encoding="utf-8"))
+        os.kill(noted["processes"][part]["pid"], signal.SIGKILL)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query on the warehouse, as mappings."""

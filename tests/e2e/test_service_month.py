@@ -1,7 +1,7 @@
 """The sample month through Airflow's scheduler, by the command line; its ledger against figures reckoned by hand.
 
 One story, so that the scheduler runs few months: an empty bucket, the sample closed (and `sla run` killed half-way),
-closed again, then two months that the gates must stop.
+closed again, services killed under it, then two months that the gates must stop.
 """
 
 from __future__ import annotations
@@ -11,11 +11,14 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from slaledger.gates.committed import committed
 from slaledger.settings import PROJECT_DIR
 from tests.e2e.conftest import Sla
 
@@ -186,46 +189,137 @@ def test_bad_arguments_are_told_before_anything_runs(sla, closed, arguments, say
     assert sla.rows("select count(*) from audit.builds") == builds
 
 
-def test_figures_that_contradict_the_exports_stop_the_month(sla, closed):
-    """Exit 3: the marts gate. A hand in the database writes another terms version into the account-months."""
+def test_services_that_do_not_answer_are_named(sla, closed):
+    """Exit 1, and nothing half-done: the S3 server, then PostgreSQL, are killed; `sla up` mends it."""
     before = sla.rows(LEDGER)
-    sla.execute(
-        """
-        create function marts.plant() returns trigger language plpgsql as $$
-        begin
-            new.terms_version := 'planted';
-            return new;
-        end
-        $$;
-        create trigger plant before insert on marts.fct_account_months for each row execute function marts.plant()
-        """
-    )
-    try:
-        stopped = sla(*RUN)
-    finally:
-        sla.execute("drop function marts.plant cascade")
-    assert stopped.returncode == 3, stopped.stdout + stopped.stderr
-    assert "terms_versions_are_those_in_force" in stopped.stderr
+    for part, says in (("s3", "S3 at http://127.0.0.1"), ("postgres", "PostgreSQL at 127.0.0.1")):
+        sla.kill(part)
+        failed = sla(*RUN)
+        assert failed.returncode == 1, failed.stdout + failed.stderr
+        assert says in failed.stderr
+        assert "does not answer" in failed.stderr
+        assert "Traceback" not in failed.stderr
+        assert sla("up").returncode == 0
     assert sla.rows(LEDGER) == before
 
 
-def test_faulty_exports_stop_the_month_and_are_all_named(sla, closed, tmp_path):
-    """Exit 3: the raw gate, with each fault that an export can bring."""
+def test_every_critical_expectation_on_the_marts_stops_the_month(sla, closed):
+    """Exit 3, with all of them named: a hand in the database spoils the marts as soon as dbt is done."""
+    before = sla.rows(LEDGER)
+    with planted(sla, "after update of models_built_at", "new.models_built_at is not null", SPOILED_MARTS):
+        stopped = sla(*RUN)
+    assert stopped.returncode == 3, stopped.stdout + stopped.stderr
+    # A month that is not over is a wrong argument (exit 2), and stops before.
+    assert set(SPOILED_MARTS) == critical("marts") - {"only_months_that_have_ended_are_closed"}
+    assert {name for name in SPOILED_MARTS if name not in stopped.stderr} == set()
+    assert sla.rows(LEDGER) == before
+
+
+def test_every_critical_expectation_on_raw_stops_the_month(sla, closed, tmp_path):
+    """Exit 3, with all of them named: faulty exports, and a hand in the database as soon as they have landed."""
     before = sla.rows(LEDGER)
     plant_exports(tmp_path)
     assert sla("put", tmp_path).returncode == 0
-    stopped = sla("run", "--month", "2026-05", "--as-of", "2026-06-10T00:00:00Z", "--close")
+    with planted(sla, "after insert", "true", SPOILED_RAW):
+        stopped = sla("run", "--month", "2026-05", "--as-of", "2026-06-10T00:00:00Z", "--close")
     assert stopped.returncode == 3, stopped.stdout + stopped.stderr
-    for name in (
-        "event_feeds_and_fees_reach_the_end_of_the_month",
-        "quarantined_shares_are_within_the_limit",
-        "components_of_incidents_are_mapped",
-        "components_of_notices_are_mapped",
-        "terms_documents_pass_the_lint",
-    ):
-        assert name in stopped.stderr
+    assert {name for name in critical("raw") if name not in stopped.stderr} == set()
+    assert "has the unknown field colour" in stopped.stderr
     assert "The ledger is untouched" in stopped.stderr
     assert sla.rows(LEDGER) == before
+
+
+def critical(gate: str) -> set[str]:
+    found = {each.name for each in committed().GATES[gate] if each.severity == "critical"}
+    assert found
+    return found
+
+
+@contextmanager
+def planted(sla: Sla, event: str, condition: str, faults: dict[str, str]) -> Iterator[None]:
+    """Have the database commit these faults itself, at this event of `audit.builds`."""
+    statements = ";\n".join(faults.values())
+    sla.execute(
+        f"""
+        create function audit.plant() returns trigger language plpgsql as $$
+        begin
+            {statements};
+            return null;
+        end
+        $$;
+        create trigger plant {event} on audit.builds for each row when ({condition}) execute function audit.plant()
+        """
+    )
+    try:
+        yield
+    finally:
+        sla.execute("drop function audit.plant cascade")
+
+
+SPOILED_RAW = {
+    "standard_terms_are_published": "delete from raw.terms_versions where terms_id = 'klink-growth'",
+    "landed_rows_match_the_counts_of_their_objects": "delete from raw.exclusions",
+    "overlapping_checks_are_settled": """
+        update raw.check_spans set last_at = last_at + interval '1 day', settled_with = null
+    """,
+    "checks_are_judged_by_the_catalog_in_force": """
+        update raw.check_spans set is_known = false where monitor_id = 'mon-dashboard-us'
+    """,
+}
+
+# A contract each, so that no fault hides another.
+SPOILED_MARTS = {
+    "seconds_add_up_to_the_measured_period": """
+        update marts.fct_account_months set counted_seconds = measured_seconds + 1 where contract_id = 'con-01'
+    """,
+    "uptime_percents_are_within_bounds": """
+        update marts.fct_account_months set uptime_percent_low = uptime_percent + 0.000000000001
+        where contract_id = 'con-03'
+    """,
+    "uptime_percents_are_exact": """
+        update marts.fct_account_months set uptime_percent = uptime_percent - 0.000000000001
+        where contract_id = 'con-04'
+    """,
+    "uncertain_months_are_held": """
+        update marts.fct_account_months set unknown_seconds = 200000, uptime_percent_low = 91
+        where contract_id = 'con-05'
+    """,
+    "credits_owed_are_of_ended_measured_months": """
+        update marts.fct_account_months set status = 'held' where contract_id = 'con-06'
+    """,
+    "credit_percents_are_the_tiers_of_the_uptimes": """
+        update marts.fct_credits set credit_percent = 25 where contract_id = 'con-17'
+    """,
+    "credit_amounts_are_exact_to_the_minor_unit": """
+        update marts.fct_credits set amount = amount + 0.01 where contract_id = 'con-19'
+    """,
+    "downtime_segments_add_up_to_the_account_months": """
+        update marts.fct_account_downtime set ended_at = ended_at - interval '1 microsecond'
+        where contract_id = 'con-21b' and kind = 'counted'
+    """,
+    "downtime_segments_never_overlap": """
+        insert into marts.fct_account_downtime
+        select contract_id, service_month, started_at + interval '1 minute', ended_at, 'unknown', '{}', '{}', '{}'
+        from marts.fct_account_downtime where contract_id = 'con-26' and kind = 'counted'
+    """,
+    "credits_owed_are_guaranteed": "update raw.contracts set active_agreement = false where contract_id = 'con-24'",
+    "credits_owed_have_the_fee_as_billed": "update raw.fees set monthly_fee = 1 where contract_id = 'con-25'",
+    "credits_owed_have_an_accepted_claim": """
+        update marts.fct_claims set status = 'needs_review' where contract_id = 'con-58'
+    """,
+    "claims_are_in_one_state_per_contract": "update marts.fct_claims set status = 'lost' where contract_id = 'con-59'",
+    "contracts_of_the_month_have_one_account_month": """
+        delete from marts.fct_account_months where contract_id = 'con-31'
+    """,
+    "account_months_have_one_availability_credit": "delete from marts.fct_credits where contract_id = 'con-32'",
+    "measured_periods_are_those_of_the_contracts": """
+        update raw.contracts set ends_at = '2026-03-25T12:00:00Z' where contract_id = 'con-34'
+    """,
+    "terms_versions_are_those_in_force": """
+        update raw.terms_versions set effective_from = '2026-03-02T00:00:00Z' where terms_id = 'klink-starter'
+    """,
+    "sandbox_accounts_have_no_rows": "update raw.accounts set is_sandbox = true where account_id = 'acc-33'",
+}
 
 
 def plant_exports(directory: Path) -> None:
