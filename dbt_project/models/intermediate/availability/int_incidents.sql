@@ -38,9 +38,9 @@ listings as (
 stated as (
     select
         incidents.*,
+        update_figures.resolved_update_at,
         coalesce(incidents.resolved_at, update_figures.resolved_update_at)
             as stated_resolved_at,
-        update_figures.resolved_update_at,
         greatest(
             incidents.created_at,
             update_figures.last_updated_at,
@@ -93,10 +93,10 @@ resolved as (
         stated.component_ids,
         stated.object_id,
         stated.line_number,
+        stated.resolved_update_at,
         coalesce(stated.started_at, stated.created_at) as stated_started_at,
         coalesce(stated.stated_resolved_at, inferred.resolved_at)
             as resolved_at,
-        stated.resolved_update_at,
         inferred.incident_id is not null as is_resolution_inferred,
         withdrawn.incident_id is not null as is_withdrawn
     from stated
