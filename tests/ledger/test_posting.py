@@ -51,6 +51,20 @@ def test_an_amount_that_is_not_exact_closes_nothing(settings, currency, amount):
     assert rows(settings, "select from billing.sla_statements") == []
 
 
+def test_lines_that_do_not_add_up_to_what_is_owed_are_not_kept(settings):
+    with connect(settings.warehouse) as connection:
+        connection.execute(
+            """
+            create function skim() returns trigger language plpgsql as $$
+                begin new.amount = new.amount - 0.01; return new; end $$;
+            create trigger skim before insert on billing.credit_line_items for each row execute function skim();
+            """
+        )
+    with pytest.raises(ledger.LinesDoNotAddUp, match=r"K-1 is owed 50 USD for 2026-03.*add up to 49\.99"):
+        close(settings, AccountMonth())
+    assert rows(settings, "select from billing.sla_statements") == lines(settings) == []
+
+
 def test_a_repeat_appends_nothing(settings):
     run_id = build(settings, AccountMonth())
     validate(settings, run_id)

@@ -3,7 +3,7 @@
 from slaledger.ledger.candidate import candidate_sha256, inputs_sha256
 from slaledger.ledger.chain import IdempotencyPayloadMismatch
 from slaledger.ledger.planning import AmountNotPostable
-from slaledger.ledger.posting import PostResult, Waiting, post_month
+from slaledger.ledger.posting import LinesDoNotAddUp, PostResult, Waiting, post_month
 from slaledger.ledger.preconditions import (
     MonthNotOver,
     NotClosing,
@@ -15,6 +15,7 @@ from slaledger.ledger.preconditions import (
 __all__ = [
     "AmountNotPostable",
     "IdempotencyPayloadMismatch",
+    "LinesDoNotAddUp",
     "MonthNotOver",
     "NotClosing",
     "NotCurrentBuild",

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
-from slaledger.ledger.canonical import number_text, statement_id, text_digest
+from slaledger.ledger.canonical import month_text, number_text, statement_id, text_digest
 from slaledger.ledger.chain import LEDGER_LOCK, append
 from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
 from slaledger.ledger.preconditions import (
@@ -25,6 +25,12 @@ from slaledger.ledger.preconditions import (
 )
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
+
+
+class LinesDoNotAddUp(Exception):
+    """What was written is not what was owed; nothing of it is kept."""
+
+    is_final = True
 
 
 @dataclass(frozen=True)
@@ -59,8 +65,8 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
     """Append the statements and lines that the run's build makes due; all of them or nothing.
 
     A repeat, or the same run twice at once, appends nothing more. Raises `NotCurrentBuild`, `NotClosing`,
-    `MonthNotOver`, `NotValidated`, `planning.AmountNotPostable` or `chain.IdempotencyPayloadMismatch`; each leaves
-    the books as they were.
+    `MonthNotOver`, `NotValidated`, `planning.AmountNotPostable`, `chain.IdempotencyPayloadMismatch` or
+    `LinesDoNotAddUp`; each leaves the books as they were.
     """
     with connect(settings.warehouse) as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
@@ -86,6 +92,7 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
         tzdata_version=build.tzdata_version,
     )
     lines = append(connection, drafts, recorded_at=build.recorded_at)
+    _require_nothing_left(connection, build)
     amounts: dict[str, Decimal] = {}
     for line in lines:
         amounts[line.currency] = amounts.get(line.currency, Decimal(0)) + line.amount
@@ -105,6 +112,20 @@ def read_balances(connection: psycopg.Connection, *, service_month: date, as_of:
     """Where the month's marts and lines differ, in the order that `plan` wants."""
     with connection.cursor(row_factory=class_row(Balance)) as cursor:
         return cursor.execute(_query("balances"), {"service_month": service_month, "as_of": as_of}).fetchall()
+
+
+def _require_nothing_left(connection: psycopg.Connection, build: Build) -> None:
+    """The books themselves must say that the sum of the lines is the sum of the credits, before they are committed."""
+    balances = read_balances(connection, service_month=build.service_month, as_of=build.as_of)
+    left = plan(balances, _decrease_decisions(connection)).due
+    if left:
+        balance = left[0][0]
+        raise LinesDoNotAddUp(
+            f"{len(left)} sums of lines are not what is owed after posting: contract {balance.contract_id} is owed "
+            f"{number_text(balance.owed_amount)} {balance.currency} for {month_text(balance.service_month)} "
+            f"({balance.basis}), its lines add up to {number_text(balance.posted_amount)}. Nothing was appended: "
+            "something changed the lines while they were written; look for triggers on `billing`, and report it."
+        )
 
 
 class _Evidence:
