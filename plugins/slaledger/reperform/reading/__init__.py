@@ -1,0 +1,73 @@
+"""From objects to what they say: every feed of `contracts.md`, its unusable rows set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from slaledger.reperform.reading import catalog, checks, customers, exclusions, status_page, terms
+from slaledger.reperform.reading.rows import Fields, Framed, csv_rows, in_force, ndjson, read_rows
+from slaledger.reperform.reading.terms_document import CORE_SERVICES
+from slaledger.reperform.records import ExportObject, Exports
+
+Record = TypeVar("Record")
+
+
+def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> Exports:
+    """What the objects in force say, whenever it happened; the terms also from objects that were overwritten (T1)."""
+    all_objects = list(objects)
+    exports = Exports()
+    rejected = exports.rejected
+
+    def below(prefix: str) -> list[ExportObject]:
+        return [source for source in all_objects if source.is_latest and source.key.startswith(prefix)]
+
+    def ranked(
+        prefix: str, frame: Callable[[bytes], Iterator[Framed]], parse: Callable[[Fields, ExportObject], Record]
+    ) -> list[Any]:
+        return read_rows(below(prefix), frame=frame, parse=parse, rejected=rejected)
+
+    def winners(
+        prefix: str,
+        frame: Callable[[bytes], Iterator[Framed]],
+        *,
+        parse: Callable[[Fields, ExportObject], Any],
+        key: Callable[[Any], Hashable],
+    ) -> dict[Any, Any]:
+        return in_force(ranked(prefix, frame, parse), key)
+
+    exports.monitors = winners("catalog/monitors/", csv_rows, parse=catalog.monitor, key=attrgetter("monitor_id"))
+    exports.components = winners(
+        "catalog/components/", csv_rows, parse=catalog.component, key=attrgetter("component_id")
+    )
+    exports.checks = checks.read(below("monitoring/checks/"), monitors=exports.monitors, rejected=rejected)
+    exports.documents = status_page.read(below("status_page/statuspage/"), rejected=rejected)
+    notices = winners("notices/", ndjson, parse=exclusions.notice, key=attrgetter("notice_id"))
+    exports.notices = list(notices.values())
+    register = winners("exclusions/", ndjson, parse=exclusions.register_entry, key=attrgetter("exclusion_id"))
+    exports.register = list(register.values())
+    events = winners("tickets/events/", ndjson, parse=customers.ticket_event, key=attrgetter("ticket_id", "event_id"))
+    exports.ticket_events = list(events.values())
+    accounts = winners(
+        "accounts/accounts/", csv_rows, parse=customers.account, key=lambda account: account[0].account_id
+    )
+    exports.accounts = {account_id: account for account_id, (account, _) in accounts.items()}
+    exports.contracts = winners("accounts/contracts/", ndjson, parse=customers.contract, key=attrgetter("contract_id"))
+    exports.fees = winners(
+        "accounts/fees/", csv_rows, parse=customers.fee, key=attrgetter("contract_id", "service_month")
+    )
+    exports.claims = customers.messages(ranked("claims/", ndjson, customers.claim_message))
+    exports.terms = terms.read(
+        [source for source in all_objects if source.key.startswith("terms/")],
+        shipped_terms=shipped_terms,
+        services=known_services(exports),
+        rejected=rejected,
+    )
+    return exports
+
+
+def known_services(exports: Exports) -> frozenset[str]:
+    """The services of which terms may speak: the standard core services, and what the catalog names."""
+    catalogued = (*exports.monitors.values(), *exports.components.values())
+    return CORE_SERVICES | {entry.service for entry in catalogued}

@@ -1,0 +1,117 @@
+"""`monitoring/checks/`: NDJSON, CSV or Parquet, told apart by their content."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from slaledger.reperform import instants
+from slaledger.reperform.reading import fields
+from slaledger.reperform.reading.rows import (
+    Fields,
+    Framed,
+    Unreadable,
+    Unusable,
+    check_texts,
+    csv_rows,
+    ndjson,
+    plain,
+    read_rows,
+)
+from slaledger.reperform.records import SECOND, ExportObject, Instant, Monitor, Rejected
+
+REQUIRED = ("monitor_id", "location", "checked_at", "status")
+STATUSES = frozenset({"up", "down", "degraded", "unknown"})
+FUTURE = 300 * SECOND
+PARQUET_MAGIC = b"PAR1"
+TICKS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
+Checks = dict[tuple[str, str], list[tuple[Instant, str]]]
+
+
+def read(objects: Iterable[ExportObject], *, monitors: dict[str, Monitor], rejected: list[Rejected]) -> Checks:
+    """The checks by (monitor, location): of one instant one, `unknown` if they conflict (M1); no future ones (M2).
+
+    Nor any of a monitor or a location that the catalog does not know (M7).
+    """
+    locations = {monitor_id: frozenset(monitor.locations) for monitor_id, monitor in monitors.items()}
+
+    def check(row: Fields, source: ExportObject) -> tuple[str, str, Instant, str]:
+        monitor_id, location = fields.text(row, "monitor_id"), fields.text(row, "location")
+        checked_at = fields.instant(row, "checked_at")
+        status = fields.choice(row, "status", STATUSES)
+        if checked_at > source.exported_at + FUTURE:
+            raise Unusable("checked_at is more than 5 minutes after the export (M2)")
+        if location not in locations.get(monitor_id, ()):
+            raise Unusable("the catalog does not know this monitor and location (M7)")
+        return monitor_id, location, checked_at, status
+
+    statuses: dict[tuple[str, str], dict[Instant, str]] = {}
+    for _, (monitor_id, location, checked_at, status) in read_rows(
+        objects, frame=frame, parse=check, rejected=rejected
+    ):
+        held = statuses.setdefault((monitor_id, location), {})
+        held[checked_at] = status if held.get(checked_at, status) == status else "unknown"
+    return {place: sorted(held.items()) for place, held in statuses.items()}
+
+
+def frame(body: bytes) -> Iterator[Framed]:
+    """The rows; a CSV is what has all required fields in its first line."""
+    if body.startswith(PARQUET_MAGIC):
+        return parquet(body)
+    first_line = plain(body).lstrip().split(b"\n", 1)[0]
+    header = next(csv.reader([first_line.decode(errors="replace").strip()]), [])
+    return csv_rows(body) if set(REQUIRED) <= set(header) else ndjson(body)
+
+
+def parquet(body: bytes) -> Iterator[Framed]:
+    """The rows of a Parquet file, as a CSV would have them."""
+    import pyarrow
+    from pyarrow import parquet as files
+
+    try:
+        file = files.ParquetFile(io.BytesIO(body))
+        columns = [name for name in (*REQUIRED, "error") if name in file.schema_arrow.names]
+        table = file.read(columns=columns)
+        values = {name: column_values(table.column(name)) for name in columns}
+    except (pyarrow.ArrowException, OSError, ValueError, LookupError) as error:
+        raise Unreadable(f"it is no Parquet: {error}") from error
+    for index in range(table.num_rows):
+        try:
+            yield index + 1, {name: as_text(column[index]) for name, column in values.items()}
+        except Unusable as why:
+            yield index + 1, why
+
+
+def column_values(column: Any) -> list[Any]:
+    """A column's values: texts as bytes, UTC timestamps as (ticks, ticks a second), others as they are."""
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if types.is_timestamp(column.type) and column.type.tz is not None:
+        ticks_a_second = TICKS_A_SECOND[column.type.unit]
+        ticks = column.cast("int64").to_pylist()
+        return [None if value is None else (value, ticks_a_second) for value in ticks]
+    if types.is_string(column.type) or types.is_large_string(column.type):
+        column = column.cast("large_binary")
+    return column.to_pylist()
+
+
+def as_text(value: Any) -> Any:
+    """A Parquet value as a text; what is neither text nor UTC timestamp stays, and is no text."""
+    if isinstance(value, tuple):
+        ticks, ticks_a_second = value
+        microseconds, rest = divmod(ticks * SECOND, ticks_a_second)
+        if rest:
+            raise Unusable("checked_at is finer than a microsecond")
+        try:
+            return instants.to_datetime(microseconds).isoformat()
+        except OverflowError:
+            raise Unusable("checked_at is no date of the calendar") from None
+    if isinstance(value, bytes):
+        value = value.decode(errors="surrogateescape")
+        check_texts(value)
+    return value

@@ -1,0 +1,167 @@
+"""The fields of a row: each function gives the value in its type, or raises `Unusable` naming field and reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from fractions import Fraction
+from typing import Any
+
+from slaledger.reperform import instants
+from slaledger.reperform.reading.rows import Fields, Unusable
+from slaledger.reperform.records import Instant, Span
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+WHOLE = re.compile(r"\d{1,18}", re.ASCII)
+MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
+
+
+def optional_text(row: Fields, name: str) -> str | None:
+    """A text; None if it is absent, null or blank."""
+    value = row.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise Unusable(f"{name} is no text")
+    return value if value.strip() else None
+
+
+def text(row: Fields, name: str) -> str:
+    """A text that must be there."""
+    value = optional_text(row, name)
+    if value is None:
+        raise Unusable(f"{name} is missing")
+    return value
+
+
+def optional_choice(row: Fields, name: str, choices: Collection[str]) -> str | None:
+    """One of the choices, or None if it is absent."""
+    value = optional_text(row, name)
+    if value is not None and value not in choices:
+        raise Unusable(f"{name} is none of {', '.join(sorted(choices))}")
+    return value
+
+
+def choice(row: Fields, name: str, choices: Collection[str]) -> str:
+    """One of the choices."""
+    text(row, name)
+    value = optional_choice(row, name, choices)
+    assert value is not None
+    return value
+
+
+def optional_instant(row: Fields, name: str) -> Instant | None:
+    """An instant, or None if it is absent."""
+    value = optional_text(row, name)
+    if value is None:
+        return None
+    try:
+        return instants.parse(value)
+    except ValueError as error:
+        raise Unusable(f"{name}: {error}") from None
+
+
+def instant(row: Fields, name: str) -> Instant:
+    """An instant that must be there."""
+    value = optional_instant(row, name)
+    if value is None:
+        raise Unusable(f"{name} is missing")
+    return value
+
+
+def check_order(start: Instant | None, end: Instant | None, name: str) -> None:
+    """Raise `Unusable` unless the end, where both are given, is after the start."""
+    if start is not None and end is not None and end <= start:
+        raise Unusable(f"{name} is not after its start")
+
+
+def span(row: Fields, start: str, end: str) -> Span:
+    """Two instants, the end after the start."""
+    found = instant(row, start), instant(row, end)
+    check_order(*found, end)
+    return found
+
+
+def open_span(row: Fields, start: str, end: str) -> tuple[Instant, Instant | None]:
+    """An instant and a later one that may be absent."""
+    found = instant(row, start), optional_instant(row, end)
+    check_order(*found, end)
+    return found
+
+
+def optional_list(row: Fields, name: str) -> list[Any] | None:
+    """A list, or None if it is absent."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, list):
+        raise Unusable(f"{name} is no list")
+    return value
+
+
+def objects(row: Fields, name: str) -> list[Fields]:
+    """A list of JSON objects; empty if it is absent."""
+    value = optional_list(row, name) or []
+    if not all(isinstance(item, dict) for item in value):
+        raise Unusable(f"{name} holds something other than objects")
+    return value
+
+
+def texts(row: Fields, name: str) -> tuple[str, ...]:
+    """A list of texts, none of them blank; empty if it is absent."""
+    value = optional_list(row, name) or []
+    if not all(isinstance(item, str) and item.strip() for item in value):
+        raise Unusable(f"{name} holds something other than texts")
+    return tuple(value)
+
+
+def optional_flag(row: Fields, name: str) -> bool | None:
+    """A JSON boolean, or None if it is absent."""
+    value = row.get(name)
+    if value is None or value == "":
+        return None
+    if not isinstance(value, bool):
+        raise Unusable(f"{name} is neither true nor false")
+    return value
+
+
+def flag(row: Fields, name: str) -> bool:
+    """A JSON boolean that must be there."""
+    value = optional_flag(row, name)
+    if value is None:
+        raise Unusable(f"{name} is missing")
+    return value
+
+
+def optional_count(row: Fields, name: str) -> int | None:
+    """A whole number from 1, as text; None if it is absent."""
+    value = optional_text(row, name)
+    if value is None:
+        return None
+    if not WHOLE.fullmatch(value) or int(value) < 1:
+        raise Unusable(f"{name} is no whole number from 1")
+    return int(value)
+
+
+def count(row: Fields, name: str) -> int:
+    """A whole number from 1 that must be there."""
+    value = optional_count(row, name)
+    if value is None:
+        raise Unusable(f"{name} is missing")
+    return value
+
+
+def number(row: Fields, name: str) -> Fraction:
+    """A decimal number from 0 without exponent, as text."""
+    value = text(row, name)
+    if not NUMBER.fullmatch(value):
+        raise Unusable(f"{name} is no decimal number from 0")
+    return Fraction(value)
+
+
+def month(row: Fields, name: str) -> str:
+    """A calendar month, `YYYY-MM`."""
+    value = text(row, name)
+    if not MONTH.fullmatch(value) or value < "0001":
+        raise Unusable(f"{name} is no month YYYY-MM")
+    return value

@@ -1,0 +1,185 @@
+"""The rows of an object, framed by its format; which of them are usable text; and which one of a key is in force."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from slaledger.reperform.records import ExportObject, Rejected
+
+MAX_ROW_BYTES = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+BOM = b"\xef\xbb\xbf"
+
+Record = TypeVar("Record")
+Fields = Mapping[str, Any]
+Rank = tuple[int, str, int]  # exported_at, object key, row: of one key the greatest wins
+Framed = tuple[int, "Fields | Unusable"]
+
+
+class Unusable(Exception):
+    """Why a row cannot be used."""
+
+
+class Unreadable(Exception):
+    """Why an object cannot be read at all."""
+
+
+def no_constant(name: str) -> None:
+    """Refuse `NaN` and its like, which are no JSON."""
+    raise ValueError(f"{name} is no JSON")
+
+
+JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=no_constant)
+
+
+def check_texts(value: Any) -> None:
+    """Raise `Unusable` if any text within, keys too, holds a NUL or what UTF-8 cannot say."""
+    if isinstance(value, str):
+        if "\0" in value:
+            raise Unusable("it holds a NUL")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Unusable("it is no valid UTF-8") from None
+    elif isinstance(value, Mapping):
+        check_texts(list(value))
+        check_texts(list(value.values()))
+    elif isinstance(value, list):
+        for item in value:
+            check_texts(item)
+
+
+def plain(body: bytes) -> bytes:
+    """The body without its gzip and its byte-order mark."""
+    if body.startswith(GZIP_MAGIC):
+        try:
+            body = gzip.decompress(body)
+        except (OSError, EOFError, zlib.error) as error:
+            raise Unreadable(f"its gzip is broken: {error}") from error
+    return body.removeprefix(BOM)
+
+
+def ndjson(body: bytes) -> Iterator[Framed]:
+    """The non-blank lines, which end at a line feed alone, with their line numbers."""
+    for number, line in enumerate(plain(body).split(b"\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            yield number, json_row(line)
+        except Unusable as why:
+            yield number, why
+
+
+def json_row(line: bytes) -> Fields:
+    """One line of NDJSON."""
+    if len(line) > MAX_ROW_BYTES:
+        raise Unusable("it is over 1 MiB")
+    try:
+        value = JSON.decode(line.decode())
+    except UnicodeDecodeError:
+        raise Unusable("it is no valid UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise Unusable(f"it is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise Unusable("it is no JSON object")
+    if b"\\u" in line:
+        check_texts(value)
+    return value
+
+
+def csv_rows(body: bytes) -> Iterator[Framed]:
+    """The records after the header, by their first line's number; one may have fewer cells than that, never more."""
+    # Bytes that are no UTF-8 become surrogates, so that they spoil their own record alone.
+    text = plain(body).decode(errors="surrogateescape")
+    lines = list(io.StringIO(text, newline="\n"))
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
+    reader = csv.reader(lines, strict=True)
+    header: list[str] | None = None
+    while True:
+        before = reader.line_num
+        try:
+            cells = next(reader)
+            if not cells:
+                continue
+            if header is None:
+                header = cells
+                continue
+            record = "".join(lines[before : reader.line_num])
+            if len(record.encode(errors="surrogateescape")) > MAX_ROW_BYTES:
+                raise Unusable("it is over 1 MiB")
+            if len(cells) > len(header):
+                raise Unusable(f"it has {len(cells)} cells under a header of {len(header)}")
+            check_texts(cells)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if header is None:
+                raise Unreadable(f"its header is no CSV: {error}") from error
+            yield before + 1, Unusable(f"it is no CSV record: {error}")
+        except Unusable as why:
+            yield before + 1, why
+        else:
+            yield before + 1, dict(zip(header, cells, strict=False))
+
+
+def json_document(body: bytes) -> Fields:
+    """The one JSON object that a body is; raises `Unreadable`. Texts in it are still to be checked, row by row."""
+    try:
+        value = JSON.decode(body.removeprefix(BOM).decode(errors="surrogateescape"))
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"it is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise Unreadable("it is no JSON object")
+    return value
+
+
+def document_row(value: Any) -> Fields:
+    """An element of a list in a JSON document, checked as a row."""
+    if not isinstance(value, dict):
+        raise Unusable("it is no JSON object")
+    check_texts(value)
+    if len(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode()) > MAX_ROW_BYTES:
+        raise Unusable("it is over 1 MiB")
+    return value
+
+
+def rejection(source: ExportObject, number: int, why: Exception) -> Rejected:
+    """The record of a row (or, number 0, an object) that is not used."""
+    return Rejected(key=source.key, version_id=source.version_id, row=number, why=str(why))
+
+
+def read_rows(
+    objects: Iterable[ExportObject],
+    *,
+    frame: Callable[[bytes], Iterator[Framed]],
+    parse: Callable[[Fields, ExportObject], Record],
+    rejected: list[Rejected],
+) -> list[tuple[Rank, Record]]:
+    """Every usable row of the objects with its rank; the others are added to `rejected`."""
+    ranked = []
+    for source in objects:
+        try:
+            for number, fields in frame(source.body):
+                try:
+                    if isinstance(fields, Unusable):
+                        raise fields
+                    record = parse(fields, source)
+                except Unusable as why:
+                    rejected.append(rejection(source, number, why))
+                else:
+                    ranked.append(((source.exported_at, source.key, number), record))
+        except Unreadable as why:
+            rejected.append(rejection(source, 0, why))
+    return ranked
+
+
+def in_force(ranked: Iterable[tuple[Rank, Record]], key: Callable[[Record], Hashable]) -> dict[Any, Record]:
+    """Of each key the record that came last: by export, then object key, then row."""
+    return {key(record): record for _, record in sorted(ranked, key=lambda pair: pair[0])}
