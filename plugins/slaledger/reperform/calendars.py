@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from slaledger.reperform.instants import from_local, local_date, start_of_day, to_local
 from slaledger.reperform.records import Instant
@@ -22,7 +22,7 @@ def _named(code: str) -> Mapping[date, str]:
     return holidays.country_holidays(country, subdiv=subdivision or None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def is_business_day(day: date, listed: Holidays) -> bool:
     """Whether the date is one of Monday to Friday and no holiday of the calendar."""
     if day.weekday() >= 5:

@@ -1,0 +1,270 @@
+"""Response times: a row for each ticket of a service month (section R).
+
+An event at exactly the as-of time has happened, a later one has not. What the events of one instant do to a ticket,
+they do in this order: changes of severity, then a reply or a solution; several changes in the order of their ids.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from slaledger.reperform import calendars, terms
+from slaledger.reperform.instants import month_bounds, service_month_of
+from slaledger.reperform.records import DAY, Contract, Exports, Instant, TermsVersion, TicketEvent
+
+
+@dataclass
+class Ticket:
+    """A ticket as its events up to the as-of time tell it."""
+
+    ticket_id: str
+    created: TicketEvent
+    is_spam: bool = False
+    merged_into: list[str | None] = field(default_factory=list)  # None: into one that the export does not name
+    severities: list[tuple[Instant, str]] = field(default_factory=list)
+    replies: list[tuple[Instant, str]] = field(default_factory=list)  # (at, actor), only those that may count
+    solved_at: list[Instant] = field(default_factory=list)  # by the customer
+
+    @property
+    def is_customers(self) -> bool:
+        """Whether a customer opened it (R1)."""
+        return self.created.actor == "customer"
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How the clock of a ticket went under one contract."""
+
+    due_at: Instant | None
+    severity: str | None
+    is_solved: bool
+
+
+def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> list[dict[str, Any]]:
+    """Rows of `fct_response_times` of a service month (`YYYY-MM`), by ticket id; durations in microseconds."""
+    tickets = _tickets(exports, as_of=as_of)
+    merged = _merged_into(tickets)
+    contracts = defaultdict(list)
+    for contract in exports.contracts.values():
+        contracts[contract.account_id].append(contract)
+    # No zone is further than a day from UTC: tickets well outside the month need no closer look.
+    starts, ends = month_bounds(service_month, "UTC")
+    rows = []
+    for ticket in tickets.values():
+        account = exports.accounts.get(ticket.created.account_id or "")
+        if account is not None and account.is_sandbox:
+            continue
+        sources = [ticket, *merged[ticket.ticket_id]]
+        if starts - 2 * DAY <= _created_at(sources) < ends + 2 * DAY:
+            row = _row(exports, ticket, sources, contracts[ticket.created.account_id], as_of=as_of)
+            if row["service_month"] == service_month:
+                rows.append(row)
+    return sorted(rows, key=lambda row: row["ticket_id"])
+
+
+def _tickets(exports: Exports, *, as_of: Instant) -> dict[str, Ticket]:
+    """The tickets that exist at the as-of time; of several creations of one the earliest is its own."""
+    events = sorted(
+        (event for event in exports.ticket_events if event.at <= as_of), key=lambda event: (event.at, event.event_id)
+    )
+    tickets: dict[str, Ticket] = {}
+    for event in events:
+        if event.type == "created" and event.ticket_id not in tickets:
+            tickets[event.ticket_id] = Ticket(event.ticket_id, event)
+    for event in events:
+        ticket = tickets.get(event.ticket_id)
+        if ticket is None:
+            continue
+        if event.type == "marked_spam":
+            ticket.is_spam = True
+        elif event.type == "merged_into" and event.target_ticket_id != ticket.ticket_id:
+            ticket.merged_into.append(event.target_ticket_id)
+        elif event.at < ticket.created.at:
+            continue  # R1: dated before the creation, it is ignored
+        elif event.type == "severity_changed" and event.severity:
+            ticket.severities.append((event.at, event.severity))
+        elif event.type == "public_reply" and event.actor in ("agent", "ai") and not event.is_automatic:
+            ticket.replies.append((event.at, event.actor))
+        elif event.type == "status_changed" and event.actor == "customer" and event.status in ("solved", "closed"):
+            ticket.solved_at.append(event.at)
+    return tickets
+
+
+def _merged_into(tickets: dict[str, Ticket]) -> dict[str, list[Ticket]]:
+    """By survivor, what it inherits from: the customers' tickets, no spam, merged into it, in chains too (R5).
+
+    A ticket that is merged itself survives nothing, and inherits nothing.
+    """
+    inherited = defaultdict(list)
+    for ticket in tickets.values():
+        if not ticket.merged_into or not ticket.is_customers or ticket.is_spam:
+            continue
+        seen, ahead = {ticket.ticket_id}, list(ticket.merged_into)
+        while ahead:
+            target = ahead.pop()
+            if target not in tickets or target in seen:
+                continue
+            seen.add(target)
+            if tickets[target].merged_into:
+                ahead += tickets[target].merged_into
+            else:
+                inherited[target].append(ticket)
+    return inherited
+
+
+def _created_at(sources: list[Ticket]) -> Instant:
+    return min(source.created.at for source in sources)
+
+
+def _row(
+    exports: Exports, ticket: Ticket, sources: list[Ticket], contracts: Iterable[Contract], *, as_of: Instant
+) -> dict[str, Any]:
+    created_at = _created_at(sources)
+    human = min((at for source in sources for at, actor in source.replies if actor == "agent"), default=None)
+    ai = min((at for source in sources for at, actor in source.replies if actor == "ai"), default=None)
+
+    def counted_reply(version: TermsVersion | None) -> Instant | None:
+        counts = [human, ai] if version is not None and version.counted_reply == "any" else [human]
+        return min((at for at in counts if at is not None), default=None)
+
+    contract = _contract(exports, ticket, contracts, created_at=created_at)
+    version = terms.in_force(exports, contract.terms_id, created_at) if contract else None
+    replied_at = counted_reply(version)
+    clock = _clock(ticket, version, created_at=created_at, replied_at=replied_at, as_of=as_of)
+    reason = _reason(ticket, contract, version, clock)
+    ends = as_of if replied_at is None else replied_at
+    if reason is not None:
+        outcome = "not_measured"
+    elif ends > clock.due_at:
+        outcome = "breached"
+    else:
+        outcome = "pending" if replied_at is None else "met"
+    is_measured = reason is None
+    return {
+        "ticket_id": ticket.ticket_id,
+        "account_id": ticket.created.account_id,
+        "contract_id": contract.contract_id if contract else None,
+        "service_month": service_month_of(created_at, _zone(exports, contract)),
+        "severity": clock.severity,
+        "created_at": created_at,
+        "first_human_reply_at": human,
+        "first_ai_reply_at": ai,
+        "due_at": clock.due_at if is_measured else None,
+        "elapsed_seconds": ends - created_at if is_measured else None,
+        "business_seconds": calendars.business_time(
+            created_at, ends, zone=version.calendar_time_zone, listed=version.holidays
+        )
+        if is_measured
+        else None,
+        "outcome": outcome,
+        "reason": reason,
+        "guaranteed": version.guaranteed and contract.active_agreement if version else None,
+    }
+
+
+def _zone(exports: Exports, contract: Contract | None) -> str:
+    """The zone of the contract's terms, which all versions of an id share (T4); UTC without either (R8)."""
+    versions = exports.terms.get(contract.terms_id) if contract else None
+    return versions[0].time_zone if versions else "UTC"
+
+
+def _contract(
+    exports: Exports, ticket: Ticket, contracts: Iterable[Contract], *, created_at: Instant
+) -> Contract | None:
+    """Of the account's contracts active at the creation the one with the earliest deadline then, then the lower id."""
+
+    def order(contract: Contract) -> tuple[bool, Instant, str]:
+        version = terms.in_force(exports, contract.terms_id, created_at)
+        severity = _first_severity(ticket)
+        deadline = _target(version, severity, created_at) if version and severity else None
+        return deadline is None, deadline or 0, contract.contract_id
+
+    return min((each for each in contracts if _is_active(each, created_at)), key=order, default=None)
+
+
+def _is_active(contract: Contract, at: Instant) -> bool:
+    if not (contract.starts_at <= at and (contract.ends_at is None or at < contract.ends_at)):
+        return False
+    return not any(starts <= at and (ends is None or at < ends) for starts, ends in contract.suspensions)
+
+
+def _first_severity(ticket: Ticket) -> str | None:
+    """The severity at the creation; one first given later counts from the creation (R4)."""
+    return ticket.created.severity or next((severity for _, severity in ticket.severities), None)
+
+
+def _target(version: TermsVersion, severity: str, start: Instant) -> Instant | None:
+    """When the target of the severity, begun at `start`, is due; None if the terms have none (R2, R3)."""
+    target = version.targets.get(severity)
+    if target is None:
+        return None
+    if target.elapsed is not None:
+        return start + target.elapsed
+    return calendars.due(start, target.business_days, zone=version.calendar_time_zone, listed=version.holidays)
+
+
+def _clock(
+    ticket: Ticket,
+    version: TermsVersion | None,
+    *,
+    created_at: Instant,
+    replied_at: Instant | None,
+    as_of: Instant,
+) -> Clock:
+    """Step through the changes of severity until the clock stops or the deadline passes (R4, R6)."""
+    severity = _first_severity(ticket)
+    due_at = _target(version, severity, created_at) if version and severity else None
+    is_solved = False
+    steps = [(at, 0, new) for at, new in ticket.severities] + [(at, 1, "") for at in ticket.solved_at]
+    for at, is_solution, new in sorted(steps, key=lambda step: step[:2]):
+        has_stopped = replied_at is not None and replied_at < at + is_solution  # a solution at the reply is too late
+        has_passed = due_at is not None and due_at < at + is_solution  # one at the deadline, too
+        if has_stopped or has_passed:
+            break
+        if is_solution:
+            is_solved = True
+        else:
+            due_at = _changed(version, severity, new, due_at=due_at, at=at, created_at=created_at)
+            severity = new
+    return Clock(due_at, severity, is_solved)
+
+
+def _changed(
+    version: TermsVersion | None,
+    old: str,
+    new: str,
+    *,
+    due_at: Instant | None,
+    at: Instant,
+    created_at: Instant,
+) -> Instant | None:
+    """The deadline after a change of severity (R4); a severity without a target never sets one."""
+    if version is None or new == old:
+        return due_at
+    is_raised = new < old  # P1 is above P2
+    deadline = _target(version, new, at if is_raised else created_at)
+    if due_at is None or deadline is None:
+        return deadline if due_at is None else due_at
+    return min(due_at, deadline) if is_raised else max(due_at, deadline)
+
+
+def _reason(ticket: Ticket, contract: Contract | None, version: TermsVersion | None, clock: Clock) -> str | None:
+    """Why the ticket is not measured, the first that applies (R5); None if it is."""
+    if not ticket.is_customers:
+        return "opened_by_company"
+    if ticket.is_spam:
+        return "spam"
+    if clock.severity is None:
+        return "no_severity"
+    if contract is None:
+        return "no_active_contract"
+    if version is None:
+        return "no_terms"
+    if clock.due_at is None:
+        return "no_target"
+    if clock.is_solved:
+        return "solved_by_customer"
+    return "merged" if ticket.merged_into else None
