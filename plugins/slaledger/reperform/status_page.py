@@ -1,0 +1,138 @@
+"""What the status page declares: rules S1 to S5.
+
+Withdrawal and what a summary says by silence are judged over all exports; what has not happened before the as-of time
+(an update, a resolution, an incident's creation) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from slaledger.reperform.records import Exports, Incident, Instant, PageDocument, Span, TermsVersion, Update
+from slaledger.reperform.timelines import EVER, Timeline, timeline
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """An incident has a (service, region) in a status that is not `operational`, for a span."""
+
+    incident_id: str
+    pair: tuple[str, str]
+    span: Span
+    status: str
+
+
+def declares_down(status: str, version: TermsVersion) -> bool:
+    """Whether the status of a component is down under the terms (S1, M1)."""
+    return (
+        status == "major_outage"
+        or (status == "partial_outage" and version.partial_outage_counts)
+        or (status == "degraded_performance" and version.degraded_counts)
+    )
+
+
+def declarations(exports: Exports, *, as_of: Instant) -> list[Declaration]:
+    """All declarations before the as-of time. Components that the catalog does not map are left to S4's gate."""
+    return [
+        Declaration(incident.incident_id, (component.service, component.region), span, status)
+        for incident, resolved_at in _incidents(exports.documents)
+        if incident.created_at < as_of
+        for component_id, span, status in _component_spans(incident, resolved_at, as_of)
+        if (component := exports.components.get(component_id)) is not None
+    ]
+
+
+def pair_states(declared: list[Declaration]) -> Timeline:
+    """The (incident, status) that hold of one (service, region), of its declarations."""
+    starts = sorted({EVER}.union(*(declaration.span for declaration in declared)))
+    return timeline(
+        (
+            start,
+            frozenset(
+                (declaration.incident_id, declaration.status)
+                for declaration in declared
+                if declaration.span[0] <= start < declaration.span[1]
+            ),
+        )
+        for start in starts
+    )
+
+
+def _incidents(documents: list[PageDocument]) -> Iterator[tuple[Incident, Instant | None]]:
+    """The incidents in force (S3), and when each was resolved."""
+    listings = sorted((doc for doc in documents if doc.kind != "scheduled_maintenances"), key=_export_order)
+    latest = {incident.incident_id: (incident, doc) for doc in listings for incident in doc.incidents}
+    for incident, told_by in latest.values():
+        page = [doc for doc in listings if doc.page_id == told_by.page_id]
+        if not _is_withdrawn(incident, page):
+            yield incident, _resolution(incident, page)
+
+
+def _export_order(document: PageDocument) -> tuple[Instant, str]:
+    return document.exported_at, document.key
+
+
+def _is_withdrawn(incident: Incident, page: list[PageDocument]) -> bool:
+    """Whether a complete list of the page's incidents, later than all that has it, lacks it (S3)."""
+    last_listed = max(_export_order(doc) for doc in page if incident.incident_id in doc.listed_ids)
+    return any(doc.kind == "incidents" and doc.is_complete and _export_order(doc) > last_listed for doc in page)
+
+
+def _resolution(incident: Incident, page: list[PageDocument]) -> Instant | None:
+    """Its `resolved_at`, else its `resolved` update (S2), else the first summary that no longer lists it (S5)."""
+    if incident.resolved_at is not None:
+        return incident.resolved_at
+    resolving = [update.at for update in incident.updates if update.status == "resolved"]
+    if resolving and incident.status in {"resolved", "postmortem"}:
+        return max(resolving)
+    # What says otherwise: any document of the page, or word of the incident itself, that is as late.
+    open_at = [doc.page_updated_at for doc in page if incident.incident_id in doc.listed_ids]
+    known_open = max([incident.created_at, *(update.at for update in incident.updates)])
+    known_open = max([known_open, *(at for at in open_at if at is not None)])
+    silent = [
+        doc.page_updated_at
+        for doc in page
+        if doc.kind == "summary" and doc.page_updated_at is not None and doc.page_updated_at > known_open
+    ]
+    return min(silent, default=None)
+
+
+def _component_spans(
+    incident: Incident, resolved_at: Instant | None, as_of: Instant
+) -> Iterator[tuple[str, Span, str]]:
+    """(component, span, status) for each time that the incident has a component in anything but `operational`."""
+    end = as_of if resolved_at is None else min(resolved_at, as_of)
+    updates = [
+        update
+        for update in _in_time_order(incident.updates)
+        if update.at < as_of and (resolved_at is None or update.at <= resolved_at)
+    ]
+    if any(status != "operational" for update in updates for _, status in update.changes):
+        yield from _spans_of_updates(updates, end)
+    elif incident.impact == "critical":
+        start = incident.created_at if incident.started_at is None else incident.started_at
+        if resolved_at is not None and start > resolved_at:
+            start = incident.created_at
+        if start < end:
+            for component_id in incident.component_ids:
+                yield component_id, (start, end), "major_outage"
+
+
+def _in_time_order(updates: tuple[Update, ...]) -> list[Update]:
+    """Earliest first. Documents list the newest first: of two of one instant the first listed is the later word."""
+    places = sorted(range(len(updates)), key=lambda place: (updates[place].at, -place))
+    return [updates[place] for place in places]
+
+
+def _spans_of_updates(updates: list[Update], end: Instant) -> Iterator[tuple[str, Span, str]]:
+    """S1: from the update that set a status to the one that changed it, or the end."""
+    for component_id in sorted({component_id for update in updates for component_id, _ in update.changes}):
+        words = [
+            (update.at, dict(update.changes)[component_id])
+            for update in updates
+            if component_id in dict(update.changes)
+        ]
+        for (start, status), (until, _) in zip(words, [*words[1:], (end, "")], strict=True):
+            if status != "operational" and start < until:
+                yield component_id, (start, until), status
