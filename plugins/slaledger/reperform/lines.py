@@ -40,7 +40,8 @@ def due(
     """What the lines need in order to add up to the rows of `fct_credits` (L2 to L4), by contract, month and basis.
 
     `posted` are lines of `billing.credit_line_items` with their `ordinal`. `state` of what comes back: `append`, or of
-    a decrease that is not approved `overpaid`, or `decrease_rejected`; only what is appended has an ordinal, from 1 per contract, month and basis.
+    a decrease that is not approved `overpaid`, or `decrease_rejected`; only what is appended has an ordinal, counted
+    from 1 per contract, month and basis.
     """
     by_key = {(credit["contract_id"], credit["service_month"], credit["basis"]): credit for credit in credits}
     lines: dict[tuple[str, str, str], list[Row]] = {key: [] for key in by_key}

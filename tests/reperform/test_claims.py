@@ -1,0 +1,263 @@
+"""Claims to the letter of section C, over entitlements built by hand; the numbers are those of `edge-cases.md`."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+
+from slaledger.reperform.claims import claims, company_key, deadline
+from slaledger.reperform.entitlements import entitlements
+from slaledger.reperform.instants import parse
+from slaledger.reperform.records import Account, ClaimMessage, Decision, Fee
+from tests.support.second_route import BERLIN, ENTERPRISE, account_month, contract, exports
+
+TIMELINE = ((parse("2026-03-10T10:00:00Z"), None),)
+IN_TIME, AT_DEADLINE = "2026-04-10T23:59:59.999999Z", "2026-04-11T00:00:00Z"
+LATER = "2026-04-12T00:00:00Z"
+NEXT_DAY = parse("2026-04-13T00:00:00Z")
+KOLKATA = replace(ENTERPRISE, terms_id="kolkata", time_zone="Asia/Kolkata")
+
+
+def message(received_at="2026-04-02T00:00:00Z", **changes):
+    given = ClaimMessage(
+        key="claims/1",
+        exported_at=0,
+        row=1,
+        claim_id="C1",
+        account_id="A1",
+        company_name="MÜLLER + Söhne (GmbH)",
+        service_month="2026-03",
+        sent_at=parse("2026-04-02T00:00:00Z"),
+        received_at=parse(received_at),
+        incident_timeline=TIMELINE,
+    )
+    return replace(given, **changes)
+
+
+def rows(*messages, months=None, terms=(), decisions=(), as_of=NEXT_DAY, **given):
+    months = [account_month()] if months is None else months
+    fees = tuple(Fee(month["contract_id"], "2026-03", Fraction(1000), "USD") for month in months)
+    contracts = tuple(contract(month["contract_id"], month["account_id"]) for month in months) or (contract(),)
+    made = exports(terms=terms, claims=messages, fees=fees, contracts=contracts, **given)
+    entitled = entitlements(made, account_months=months, response_times=())
+    return claims(made, service_month="2026-03", as_of=as_of, entitled=entitled, decisions=decisions)
+
+
+def judged(*messages, **given):
+    (row,) = rows(*messages, **given)
+    return row["status"], row["reason"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ("Müller & Söhne GmbH", "MU\u0308LLER SO\u0308HNE GMBH", True),
+        ("Straße AG", "STRASSE AG", True),
+        ("ＫＬＩＮＫ　４２", "klink-42", True),
+        ("A.B.C.", "abc", True),
+        ("Klink 4²", "klink 42", True),
+        ("Klink", "Klink 2", False),
+        ("Müller", "Muller", False),
+    ],
+)
+def test_companies_are_compared_by_letters_and_digits(one, other, is_same):
+    assert (company_key(one) == company_key(other)) is is_same
+
+
+@pytest.mark.parametrize(
+    ("version", "month", "expected"),
+    [
+        (ENTERPRISE, "2026-03", "2026-04-11T00:00:00Z"),
+        (BERLIN, "2026-03", "2026-04-11T00:00:00+02:00"),
+        (KOLKATA, "2026-03", "2026-04-11T00:00:00+05:30"),
+        (replace(ENTERPRISE, claims_within_days=31), "2026-12", "2027-02-01T00:00:00Z"),
+        (replace(BERLIN, claims_within_days=28), "2026-02", "2026-03-29T00:00:00+01:00"),
+    ],
+)
+def test_the_deadline_is_the_end_of_a_calendar_day_in_the_zone(version, month, expected):  # 118, 119, 128
+    assert deadline(version, month) == parse(expected)
+
+
+@pytest.mark.parametrize(
+    ("received_at", "sent_at", "expected"),
+    [
+        (IN_TIME, None, ("accepted", None)),
+        (AT_DEADLINE, IN_TIME, ("needs_review", "sent_in_time_received_late")),
+        (AT_DEADLINE, AT_DEADLINE, ("rejected", "late")),
+        (AT_DEADLINE, None, ("rejected", "late")),
+    ],
+)
+def test_in_time_late_and_sent_in_time(received_at, sent_at, expected):
+    assert judged(message(received_at, sent_at=sent_at and parse(sent_at))) == expected
+
+
+def test_what_is_received_after_the_as_of_time_is_not_known():
+    assert rows(message("2026-04-02T00:00:00.000001Z"), as_of=parse("2026-04-02T00:00:00Z")) == []
+    assert judged(message("2026-04-02T00:00:00Z"), as_of=parse("2026-04-02T00:00:00Z")) == ("accepted", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "as_of", "expected"),
+    [
+        ({"incident_timeline": None}, AT_DEADLINE, ("rejected", "incomplete_at_deadline: incident_timeline missing")),
+        ({"incident_timeline": None}, IN_TIME, ("pending", "incomplete: incident_timeline missing")),
+        (
+            {"incident_timeline": None, "account_id": None, "company_name": None},
+            IN_TIME,
+            ("pending", "incomplete: company_name, account_id, incident_timeline missing"),
+        ),
+        ({"account_id": None, "company_name": "Other"}, IN_TIME, ("pending", "incomplete: account_id missing")),
+        ({"account_id": "A9"}, IN_TIME, ("rejected", "account_unknown")),
+        ({"company_name": "Other"}, IN_TIME, ("rejected", "company_mismatch")),  # 120
+        ({"company_name": "Other", "incident_timeline": None}, IN_TIME, ("rejected", "company_mismatch")),
+        ({"incident_timeline": ()}, IN_TIME, ("accepted", None)),
+    ],
+)
+def test_what_a_claim_must_name(changes, as_of, expected):
+    assert judged(message(**changes), as_of=parse(as_of)) == expected
+
+
+@pytest.mark.parametrize(
+    ("month", "expected"),
+    [
+        (account_month("99.95"), ("rejected", "no_eligible_credit: no_tier, uptime 99.95 %")),  # 123
+        (account_month("100.000000000000"), ("rejected", "no_eligible_credit: no_tier, uptime 100 %")),
+        (
+            account_month(None, measured_seconds=0),
+            ("rejected", "no_eligible_credit: no_measured_time, uptime not measured"),
+        ),
+        (
+            account_month("90", guaranteed=False, terms_id="klink-growth"),
+            ("rejected", "no_eligible_credit: plan_not_eligible, uptime 90 %"),
+        ),
+        (account_month(status="provisional"), ("pending", "month_not_over")),
+        (account_month("99.95", status="held"), ("pending", "month_held")),
+        (account_month("99.95", status="blocked", reason="fee_missing"), ("pending", "month_blocked")),
+        (
+            account_month(None, status="blocked", reason="terms_unknown", terms_version=None, guaranteed=None),
+            ("pending", "month_blocked"),
+        ),
+    ],
+)
+def test_the_state_of_the_account_month(month, expected):
+    assert judged(message(), months=[month]) == expected
+
+
+def test_a_late_claim_on_a_held_month_is_late_and_a_faulty_one_faulty():
+    held = [account_month(status="held")]
+    assert judged(message(LATER, sent_at=None), months=held) == ("rejected", "late")
+    assert judged(message(company_name="Other"), months=held) == ("rejected", "company_mismatch")
+
+
+def test_a_company_is_not_compared_and_an_account_not_looked_up_before_the_month_is_over():
+    open_month = [account_month(status="provisional")]
+    assert judged(message(company_name="Other"), months=open_month) == ("pending", "month_not_over")
+
+
+@pytest.mark.parametrize("changes", [{"account_id": "A2"}, {"account_id": None}, {"account_id": "A9"}])
+def test_without_a_contract_the_standard_enterprise_terms_judge(changes):
+    accounts = (Account("A1", "Müller & Söhne GmbH", False), Account("A2", "Müller & Söhne GmbH", False))
+    (row,) = rows(message(**changes), accounts=accounts)
+    assert (row["contract_id"], row["account_id"]) == (None, changes["account_id"])
+    assert row["deadline_at"] == parse("2026-04-11T00:00:00Z")
+    assert row["status"] == "rejected"
+    early = message("2026-03-30T00:00:00Z", **changes)
+    (row,) = rows(early, accounts=accounts, as_of=parse("2026-03-31T23:59:59.999999Z"))
+    assert (row["status"], row["reason"]) == ("pending", "month_not_over")
+
+
+def test_an_account_without_a_contract_in_the_month_is_told_so():
+    assert judged(message(), months=[]) == ("rejected", "no_contract")
+    over = parse("2026-04-01T00:00:00Z")
+    assert judged(message("2026-03-02T00:00:00Z"), months=[], as_of=over - 1) == ("pending", "month_not_over")
+    assert judged(message("2026-03-02T00:00:00Z"), months=[], as_of=over) == ("rejected", "no_contract")
+
+
+def test_later_messages_fill_in_and_change_nothing():
+    first = message("2026-04-02T00:00:00Z", incident_timeline=None)
+    second = message("2026-04-03T00:00:00Z", company_name="Other", account_id="A9", row=2)
+    (row,) = rows(second, first)
+    assert (row["status"], row["account_id"]) == ("accepted", "A1")
+    assert (row["received_at"], row["complete_at"]) == (first.received_at, second.received_at)
+    (before,) = rows(second, first, as_of=second.received_at - 1)
+    assert (before["complete_at"], before["reason"]) == (None, "incomplete: incident_timeline missing")
+
+
+def test_completed_late_is_reviewed_only_if_every_message_was_sent_in_time():
+    first = message("2026-04-02T00:00:00Z", incident_timeline=None)
+    sent = message(LATER, sent_at=parse(IN_TIME), row=2)
+    assert judged(first, sent) == ("needs_review", "sent_in_time_received_late")
+    assert judged(replace(first, sent_at=None), sent) == ("rejected", "late")
+    assert judged(first, replace(sent, sent_at=parse(AT_DEADLINE))) == ("rejected", "late")
+
+
+def test_terms_say_what_a_claim_must_include_and_until_when():
+    lenient = replace(ENTERPRISE, version="2", claims_must_include=frozenset({"account_id"}), claims_within_days=30)
+    month = account_month(terms_version="2")
+    given = message(LATER, company_name=None, incident_timeline=None)
+    assert judged(given, months=[month], terms=(lenient,)) == ("accepted", None)
+
+
+def test_a_claim_speaks_for_every_contract_and_is_judged_for_each():
+    months = [account_month(), account_month("100", contract_id="K2")]
+    found = [(row["contract_id"], row["status"]) for row in rows(message(), months=months)]
+    assert found == [("K1", "accepted"), ("K2", "rejected")]
+
+
+def test_an_account_month_is_credited_once():  # 121, 122
+    forwarded = message("2026-04-02T00:00:00Z", claim_id="C0")
+    first = message("2026-04-01T12:00:00Z", claim_id="C2")
+    incomplete_first = message("2026-04-01T01:00:00Z", claim_id="C3", incident_timeline=None)
+    completed = message("2026-04-03T00:00:00Z", claim_id="C3", row=2)
+    found = {row["claim_id"]: row for row in rows(forwarded, message(), first, incomplete_first, completed)}
+    assert {claim_id: row["status"] for claim_id, row in found.items()} == {
+        "C0": "duplicate",
+        "C1": "duplicate",
+        "C2": "accepted",
+        "C3": "duplicate",
+    }
+    assert found["C1"]["reason"] == "duplicate_of: C2"
+    same = {row["claim_id"]: row["status"] for row in rows(forwarded, message())}
+    assert same == {"C0": "accepted", "C1": "duplicate"}
+
+
+def decided(row, *, is_approved=True, **about):
+    return Decision(
+        kind="claim",
+        contract_id="K1",
+        service_month="2026-03",
+        claim_id="C1",
+        is_approved=is_approved,
+        about={"received_at": row["received_at"], "complete_at": row["complete_at"], **about},
+    )
+
+
+def test_a_person_decides_on_the_claim_as_it_is():
+    late = message(AT_DEADLINE)
+    (row,) = rows(late)
+    assert judged(late, decisions=[decided(row)]) == ("accepted", "approved_in_review")
+    assert judged(late, decisions=[decided(row, is_approved=False)]) == ("rejected", "rejected_in_review")
+    other = decided(row, complete_at=row["complete_at"] + 1)
+    assert judged(late, decisions=[other]) == ("needs_review", "sent_in_time_received_late")
+    assert judged(late, decisions=[decided(row), decided(row, is_approved=False)])[0] == "rejected"
+    assert judged(message(AT_DEADLINE, sent_at=None), decisions=[decided(row)]) == ("rejected", "late")
+    held = [account_month(status="held")]
+    assert judged(late, months=held, decisions=[decided(row)]) == ("pending", "month_held")
+    earlier = message(claim_id="C0")
+    found = {row["claim_id"]: row["reason"] for row in rows(late, earlier, decisions=[decided(row)])}
+    assert found == {"C0": None, "C1": "duplicate_of: C0"}
+
+
+def test_sandboxes_and_other_months_have_no_rows():
+    assert rows(message(), accounts=(Account("A1", "Müller & Söhne GmbH", True),), months=[]) == []
+    assert rows(message(service_month="2026-02")) == []
+    assert len(rows(message(), message(LATER, service_month="2026-02", row=2))) == 1
+
+
+def test_order_and_objects_of_messages_do_not_matter():
+    told = [
+        message(incident_timeline=None),
+        message("2026-04-03T00:00:00Z", row=2),
+        message(claim_id="C2", key="claims/2"),
+    ]
+    assert rows(*told) == rows(*told[::-1])
