@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+if TYPE_CHECKING:
+    from slaledger.terms import Landed
 
 app = typer.Typer(
     help="slaledger: SLA accounting, from exports in S3 to credit line items.",
@@ -209,15 +212,51 @@ def dsn() -> None:
 
 @terms_app.command("lint")
 def terms_lint(files: Annotated[list[Path], typer.Argument(help="Terms documents.")]) -> None:
-    """Lint terms documents, among each other and beside the shipped ones. Exit 3 where one has a fault."""
+    """Lint terms documents: each, then beside each other, the shipped ones and what has landed (where a stack is up).
+
+    Exit 3 where one has a fault.
+    """
     from slaledger import terms
 
-    faults = terms.lint_files(files)
+    faults = terms.lint_files(files, _landed_terms())
     for name, fault in faults:
         out.print(f"{name}:{fault.line}: {fault.message}", markup=False, soft_wrap=True)
     if faults:
         raise typer.Exit(3)
-    out.print(f"{len(files)} documents, no fault.")
+    out.print(f"{len(files)} files, no fault.")
+
+
+@terms_app.command("show")
+def terms_show(
+    terms_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the terms: klink-enterprise, say.")],
+    as_of: Annotated[str | None, typer.Option("--as-of", help="An instant with an offset; default: now.")] = None,
+) -> None:
+    """Show terms as the tables of a published SLA, in the version in force: shipped ones, and what has landed.
+
+    Exit 2: there are no such terms, or no version of them is in force at the instant.
+    """
+    from slaledger import months, terms
+
+    with _bad_arguments():
+        instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
+    for table in terms.tables(terms.version_in_force(terms_id, instant, _landed_terms())):
+        out.print(table)
+
+
+def _landed_terms() -> Landed | None:
+    """What a warehouse has of terms, where one is named and answers."""
+    from slaledger import settings, terms
+    from slaledger.warehouse import WarehouseUnreachable
+
+    try:
+        loaded = settings.load()
+    except settings.SettingsError:
+        return None
+    try:
+        return terms.read_landed(loaded)
+    except WarehouseUnreachable as error:
+        err.print(f"[yellow]Only the shipped terms are known:[/yellow] {escape(str(error))}", soft_wrap=True)
+        return None
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,32 +12,20 @@ from slaledger.feeds.bodies import MAX_ROW_BYTES, document, first_bytes, refuse_
 from slaledger.feeds.reasons import RowRejected
 from slaledger.feeds.rows import Notes, Record, Reject, safe
 
-_SEPARATOR = re.compile(r"---(?:\s|$)")
 _MAX_FAULTS_SHOWN = 3
 
 
 def read(path: Path, notes: Notes) -> Iterator[Record | Reject]:
     """The documents of a YAML object, each under the number of its first line. Raises `ObjectRejected`."""
+    from slaledger.terms import split_documents
+
     refuse_foreign(first_bytes(path))
-    for line_number, text in _documents(document(path)):
+    for line_number, text in split_documents(document(path)):
         digest = {"sha256": hashlib.sha256(text.encode()).hexdigest()}
         try:
             yield Record(line_number, _terms(text, line_number))
         except RowRejected as error:
             yield Reject(line_number, error.code, error.reason, digest)
-
-
-def _documents(text: str) -> Iterator[tuple[int, str]]:
-    """Split at `---`; parts of comments and blank lines alone are no documents."""
-    start, part = 1, []
-    for number, line in enumerate([*text.split("\n"), "---"], start=1):
-        if not _SEPARATOR.match(line):
-            part.append(line)
-            continue
-        if any(content.strip() and not content.lstrip().startswith("#") for content in part):
-            yield start, "\n".join(part)
-        # What follows the mark on its own line belongs to the document.
-        start, part = number, [line[3:]]
 
 
 def _terms(text: str, first_line: int) -> dict[str, object]:
@@ -48,14 +35,14 @@ def _terms(text: str, first_line: int) -> dict[str, object]:
         raise RowRejected("row_too_long", "the document is over 1 MiB")
     if "\x00" in text:
         raise RowRejected("nul_character", "the document holds a NUL")
-    parsed, faults = read_document(text)
-    if faults or parsed is None:
-        shown = [f"line {fault.line + first_line - 1}: {safe(fault.message, 200)}" for fault in faults]
+    reading = read_document(text, first_line=first_line)
+    if reading.content is None:
+        shown = [f"line {fault.line}: {safe(fault.message, 200)}" for fault in reading.faults]
         more = f" and {len(shown) - _MAX_FAULTS_SHOWN} more" if len(shown) > _MAX_FAULTS_SHOWN else ""
-        raise RowRejected("terms_fault", "; ".join(shown[:_MAX_FAULTS_SHOWN]) + more or "no terms document")
+        raise RowRejected("terms_fault", "; ".join(shown[:_MAX_FAULTS_SHOWN]) + more)
     return {
-        "terms_id": values.text(parsed, "id"),
-        "version": values.text(parsed, "version"),
-        "effective_from": values.instant(parsed, "effective_from"),
-        "document": json.loads(to_json(parsed)),
+        "terms_id": values.text(reading.content, "id"),
+        "version": values.text(reading.content, "version"),
+        "effective_from": values.instant(reading.content, "effective_from"),
+        "document": json.loads(to_json(reading.content)),
     }

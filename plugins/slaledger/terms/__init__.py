@@ -1,19 +1,31 @@
-"""Terms: the SLA as data. Read and linted here, resolved (`extends`), and published for the models."""
+"""Terms: the SLA as data. Read and linted here, resolved (`extends`), shown, and published for the models."""
 
-from slaledger.terms.document import Fault, read_document, to_json
+from slaledger.terms.document import Reading, read_document, split_documents, to_json
+from slaledger.terms.faults import Fault
+from slaledger.terms.landed import Landed, read_landed
+from slaledger.terms.lint import lint_files
 from slaledger.terms.publish import PublishedTerms, publish
-from slaledger.terms.resolve import Document, Resolution, Resolved, lint_files, resolve_all, shipped_documents
+from slaledger.terms.resolve import Document, Resolution, Resolved, resolve_all, shipped_documents
+from slaledger.terms.tables import tables
+from slaledger.terms.versions import UnknownTerms, version_in_force
 
 __all__ = [
     "Document",
     "Fault",
+    "Landed",
     "PublishedTerms",
+    "Reading",
     "Resolution",
     "Resolved",
+    "UnknownTerms",
     "lint_files",
     "publish",
     "read_document",
+    "read_landed",
     "resolve_all",
     "shipped_documents",
+    "split_documents",
+    "tables",
     "to_json",
+    "version_in_force",
 ]

@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from slaledger.settings import Settings
-from slaledger.terms.resolve import Document, Resolution, Resolved, canonical, resolve_all, shipped_documents
+from slaledger.terms.landed import landed
+from slaledger.terms.resolve import Resolution, Resolved, canonical, resolve_all, shipped_documents
 from slaledger.warehouse import connect
 
 if TYPE_CHECKING:
@@ -33,48 +34,14 @@ def publish(settings: Settings) -> PublishedTerms:
     """Replace `raw.terms_versions`, `raw.terms_faults` and `raw.calendar_holidays`, in one transaction."""
     with connect(settings.warehouse) as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('slaledger.terms'))")
-        documents = shipped_documents() + _landed_documents(connection)
-        resolution = resolve_all(documents, known_services=_known_services(connection, documents))
+        known = landed(connection)
+        resolution = resolve_all([*shipped_documents(), *known.documents], catalog_services=known.catalog_services)
         connection.execute("delete from raw.terms_versions")
         connection.execute("delete from raw.terms_faults")
         connection.execute("delete from raw.calendar_holidays")
         _insert_versions(connection, resolution)
         _insert_refused(connection, resolution)
     return PublishedTerms(versions=len(resolution.versions), refused=len(resolution.faults))
-
-
-def _landed_documents(connection: psycopg.Connection) -> list[Document]:
-    # A landed version never changes nor goes (T1): overwritten objects speak, too.
-    rows = connection.execute(
-        """
-        select t.object_id::text, o.key, t.line_number, o.exported_at, t.document::text
-        from raw.terms as t inner join raw.source_objects as o using (object_id)
-        order by o.exported_at, o.key, o.version_id, t.line_number
-        """
-    ).fetchall()
-    return [
-        Document(
-            name=key,
-            content=json.loads(text, parse_int=Decimal, parse_float=Decimal),
-            rank=(1, exported_at, key, object_id, line_number),
-            object_id=object_id,
-            line_number=line_number,
-            exported_at=exported_at,
-        )
-        for object_id, key, line_number, exported_at, text in rows
-    ]
-
-
-def _known_services(connection: psycopg.Connection, documents: list[Document]) -> frozenset[str]:
-    """The catalog's services, and those of the terms that ship with the project."""
-    rows = connection.execute("select service from raw.monitors union select service from raw.components").fetchall()
-    shipped = {
-        service
-        for document in documents
-        if document.object_id is None
-        for service in document.content["availability"]["core_services"]
-    }
-    return frozenset(service for (service,) in rows) | shipped
 
 
 def _insert_versions(connection: psycopg.Connection, resolution: Resolution) -> None:
@@ -105,7 +72,7 @@ def _insert_refused(connection: psycopg.Connection, resolution: Resolution) -> N
                     document.line_number,
                     *document.key,
                     fault.line,
-                    f"{document.name} {fault.message}",
+                    f"line {fault.line}: {fault.message}",
                 )
                 for document, fault in resolution.faults
             ],

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from slaledger.settings import TERMS_DIR
-from slaledger.terms.document import Fault, instant, read_document
+from slaledger.terms.document import read_document
+from slaledger.terms.faults import Fault, instant
 
 # The choices of the rules, with the defaults given there; a document without a parent starts from these.
 DEFAULTS: dict[str, Any] = {
@@ -40,43 +43,60 @@ DEFAULTS: dict[str, Any] = {
 }
 OWN_FIELDS = ("id", "version", "effective_from", "extends")
 
+Key = tuple[str, str]  # (terms id, version)
+SHIPPED = (0,)  # the rank of what ships with the project, before all that landed
+
 
 @dataclass(frozen=True)
 class Document:
     """A terms document that passed its own lint, and where it came from.
 
-    `rank` orders documents that speak of the same version: the lowest stands (rule T1). `name` is the file or
-    object key that a message may show.
+    `rank` orders documents that contradict each other: the lowest stands (rule T1). `name` is the file or object
+    key that a message may show, `lines` the line of each dotted path in it.
     """
 
     name: str
     content: dict[str, Any]
-    rank: tuple[Any, ...] = (0,)
+    rank: tuple[Any, ...] = SHIPPED
     object_id: str | None = None
     line_number: int | None = None
     exported_at: datetime | None = None
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """(terms id, version)."""
         return self.content["id"], self.content["version"]
 
-    @property
+    @functools.cached_property
     def effective_from(self) -> datetime:
         """From when the version is in force."""
         moment = instant(self.content["effective_from"])
         assert moment is not None, "a linted document has an instant"
         return moment
 
+    def fault(self, message: str, *paths: str) -> Fault:
+        """A fault on the line of the first of these dotted paths that the document has, else on its first."""
+        return Fault(next((self.lines[path] for path in paths if path in self.lines), self.line_number or 1), message)
+
 
 @dataclass(frozen=True)
 class Resolved:
-    """A version with all that it inherits filled in; `inherited` are the dotted paths that a parent gave."""
+    """A version with all that it inherits filled in.
+
+    `origins` tells which version states each dotted path; what is not in it is a default of the rules.
+    """
 
     document: Document
     content: dict[str, Any]
-    parent: tuple[str, str] | None = None
-    inherited: tuple[str, ...] = ()
+    origins: Mapping[str, Key]
+    parent: Key | None = None
+
+    @property
+    def inherited(self) -> tuple[str, ...]:
+        """The dotted paths that the parent gave."""
+        own = self.document.key
+        return tuple(sorted(path for path in leaves(self.content) if self.parent and self.origins.get(path) != own))
 
 
 @dataclass
@@ -92,143 +112,151 @@ def shipped_documents() -> list[Document]:
     """The standard three, which are always present. Raises ValueError where the project's own files are broken."""
     documents = []
     for path in sorted(TERMS_DIR.glob("*.yml")):
-        content, faults = read_document(path.read_text(encoding="utf-8"))
-        if content is None:
-            raise ValueError(f"{path.name}, line {faults[0].line}: {faults[0].message}")
-        documents.append(Document(name=path.name, content=content))
+        reading = read_document(path.read_text(encoding="utf-8"))
+        if reading.content is None:
+            raise ValueError(f"{path.name}, line {reading.faults[0].line}: {reading.faults[0].message}")
+        documents.append(Document(name=f"terms/{path.name}", content=reading.content, lines=reading.lines))
     return documents
 
 
-def lint_files(paths: list[Path]) -> list[tuple[str, Fault]]:
-    """The faults of these files, each on its own, then among each other and beside the shipped ones (rule T4)."""
-    faults: list[tuple[str, Fault]] = []
-    documents = shipped_documents()
-    for position, path in enumerate(paths):
-        try:
-            content, own = read_document(path.read_bytes().decode("utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            faults.append((str(path), Fault(1, f"cannot be read: {getattr(error, 'strerror', None) or error}")))
-            continue
-        faults += [(str(path), fault) for fault in own]
-        if content is not None:
-            documents.append(Document(name=str(path), content=content, rank=(1, position)))
-    if not faults:
-        resolution = resolve_all(documents)
-        faults += [(document.name, fault) for document, fault in resolution.faults]
-        faults += [
-            (document.name, Fault(1, f"changes version {document.key[1]} of {document.key[0]}: give it a new one"))
-            for document in resolution.changed
-        ]
-    return sorted(faults)
-
-
-def resolve_all(documents: list[Document], *, known_services: frozenset[str] | None = None) -> Resolution:
+def resolve_all(documents: Iterable[Document], *, catalog_services: Iterable[str] = ()) -> Resolution:
     """Fill in what each version inherits, and refuse what cannot stand beside the others.
 
     `documents` in any order; of equal (id, version) the lowest rank stands and others are `changed` where their
-    content differs. `known_services`, where given, are the services that `core_services` may name.
+    content differs. A refused document is as if it were not there: what is left is looked at again, until all
+    stands. `core_services` may name `catalog_services` and those of the shipped documents.
     """
     resolution = Resolution()
-    standing: dict[tuple[str, str], Document] = {}
+    standing: dict[Key, Document] = {}
     for document in sorted(documents, key=lambda each: each.rank):
         first = standing.setdefault(document.key, document)
         if first is not document and canonical(first.content) != canonical(document.content):
             resolution.changed.append(document)
-    by_id: dict[str, list[Document]] = {}
-    for document in sorted(standing.values(), key=lambda each: (each.effective_from, each.rank, each.key)):
-        versions = by_id.setdefault(document.key[0], [])
-        if versions and versions[-1].effective_from == document.effective_from:
-            resolution.faults.append((document, Fault(1, f"has the effective_from of version {versions[-1].key[1]}")))
-            continue
-        versions.append(document)
-    resolved: dict[tuple[str, str], Resolved | None] = {}
-    for terms_id in sorted(by_id):
-        zone: str | None = None
-        for document in by_id[terms_id]:
-            entry = _resolve(document, by_id, resolved, resolution, ())
-            if entry is None:
-                continue
-            fault = _fault_beside_others(entry, zone, known_services)
-            if fault:
-                resolution.faults.append((document, fault))
-                continue
-            zone = entry.content["time_zone"]
-            resolution.versions.append(entry)
+    known = set(catalog_services)
+    for document in standing.values():
+        if document.rank == SHIPPED:
+            known.update(document.content["availability"]["core_services"])
+    while True:
+        pool = _Pool(standing.values())
+        found = {key: faults for key, document in standing.items() if (faults := list(_faults(document, pool, known)))}
+        if not found:
+            break
+        # A fault may come of another document that is refused in the same round: the most basic ones first.
+        basic = min(kind for faults in found.values() for kind, _ in faults)
+        for key, faults in found.items():
+            if any(kind == basic for kind, _ in faults):
+                document = standing.pop(key)
+                resolution.faults += [(document, fault) for _, fault in faults]
+    resolution.versions = [each for document in pool.in_order() if (each := pool.resolved(document))]
     return resolution
 
 
-def _fault_beside_others(entry: Resolved, zone: str | None, known_services: frozenset[str] | None) -> Fault | None:
-    if zone is not None and entry.content["time_zone"] != zone:
-        return Fault(1, f"changes the time zone of {entry.document.key[0]} from {zone}: use another id")
-    services = entry.content["availability"]["core_services"]
-    unknown = [service for service in services if known_services is not None and service not in known_services]
-    if unknown:
-        return Fault(1, f"names the unknown service {', '.join(unknown)}: the catalog has no such service")
-    tiers = sorted(entry.content["credits"], key=lambda tier: -tier["below"])
-    if tiers and entry.content["guaranteed"] and tiers[0]["below"] > 100:
-        return Fault(1, "has a tier over 100")
-    return None
+class _Pool:
+    """Documents by id, in the order in which they come into force; each is resolved once."""
 
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._by_id: dict[str, list[Document]] = {}
+        self._resolved: dict[Key, Resolved] = {}
+        for document in sorted(documents, key=lambda each: (each.key[0], each.effective_from, each.rank)):
+            self._by_id.setdefault(document.key[0], []).append(document)
 
-def _resolve(
-    document: Document,
-    by_id: dict[str, list[Document]],
-    resolved: dict[tuple[str, str], Resolved | None],
-    resolution: Resolution,
-    children: tuple[tuple[str, str], ...],
-) -> Resolved | None:
-    if document.key in resolved:
-        return resolved[document.key]
-    if document.key in children:
-        resolution.faults.append(
-            (
-                document,
-                Fault(
-                    1,
-                    "extends itself, through others: "
-                    + " → ".join(terms_id for terms_id, _ in (*children, document.key)),
-                ),
-            )
-        )
-        return None
-    parent_id = document.content.get("extends")
-    own = {name: value for name, value in document.content.items() if name not in OWN_FIELDS}
-    entry: Resolved | None
-    if parent_id is None:
-        entry = Resolved(document=document, content=_merge(DEFAULTS, own, (), []))
-    else:
-        candidates = [each for each in by_id.get(parent_id, []) if each.effective_from <= document.effective_from]
-        if not candidates:
-            known = "no version in force then" if parent_id in by_id else "no such terms"
-            resolution.faults.append((document, Fault(1, f"extends {parent_id}: {known}")))
-            resolved[document.key] = None
+    def in_order(self) -> list[Document]:
+        """All of them, by id and start."""
+        return list(itertools.chain.from_iterable(self._by_id.values()))
+
+    def versions(self, terms_id: str) -> list[Document]:
+        """The versions of an id."""
+        return self._by_id.get(terms_id, [])
+
+    def lineage(self, document: Document) -> list[Document]:
+        """The document, its parent in force at its start, that one's parent, …; a circle ends where it closes."""
+        chain, seen = [document], {document.key}
+        while parent := self._parent(chain[-1]):
+            chain.append(parent)
+            if parent.key in seen:
+                break
+            seen.add(parent.key)
+        return chain
+
+    def resolved(self, document: Document) -> Resolved | None:
+        """The document with what it inherits; None where its lineage is a circle, or breaks off."""
+        if document.key in self._resolved:
+            return self._resolved[document.key]
+        lineage = self.lineage(document)
+        if "extends" in lineage[-1].content:
             return None
-        parent = _resolve(candidates[-1], by_id, resolved, resolution, (*children, document.key))
-        if parent is None:
-            resolution.faults.append((document, Fault(1, f"extends {parent_id}, which was refused")))
-            resolved[document.key] = None
-            return None
-        inherited: list[str] = []
-        content = _merge(parent.content, own, (), inherited)
-        entry = Resolved(
-            document=document, content=content, parent=parent.document.key, inherited=tuple(sorted(inherited))
+        content: dict[str, Any] = DEFAULTS
+        origins: dict[str, Key] = {}
+        parent: Key | None = None
+        for each in reversed(lineage):
+            if each.key not in self._resolved:
+                own = {name: value for name, value in each.content.items() if name not in OWN_FIELDS}
+                origins = dict(origins)
+                content = _merge(content, own, (), origins, each.key)
+                self._resolved[each.key] = Resolved(each, content, origins, parent)
+            content, origins, parent = self._resolved[each.key].content, self._resolved[each.key].origins, each.key
+        return self._resolved[document.key]
+
+    def _parent(self, document: Document) -> Document | None:
+        begun = [
+            each
+            for each in self.versions(document.content.get("extends", ""))
+            if each.effective_from <= document.effective_from
+        ]
+        return begun[-1] if begun else None
+
+
+def _faults(document: Document, pool: _Pool, known_services: set[str]) -> Iterator[tuple[int, Fault]]:
+    """What keeps a document from standing beside the others, each with its kind: the lower, the more basic."""
+    terms_id = document.key[0]
+    versions = sorted(pool.versions(terms_id), key=lambda each: (each.rank, each.key))
+    first = next(each for each in versions if each.effective_from == document.effective_from)
+    if first is not document:
+        yield 1, document.fault(f"has the effective_from of version {first.key[1]} of {terms_id}", "effective_from")
+    resolved, eldest = pool.resolved(document), pool.resolved(versions[0])
+    if resolved is None:
+        lineage = pool.lineage(document)
+        parent_id = document.content["extends"]
+        if len(lineage) == 1:
+            why = "no version of it is in force then" if pool.versions(parent_id) else "there are no such terms"
+            yield 2, document.fault(f"extends {parent_id}: {why}, or it was refused", "extends")
+        elif lineage[-1] is document:
+            way = " → ".join(each.key[0] for each in lineage)
+            yield 2, document.fault(f"extends itself, through others: {way}", "extends")
+    for position, service in enumerate(document.content.get("availability", {}).get("core_services", ())):
+        if service not in known_services:
+            message = f"names the unknown service {service}: neither the catalog nor the standard terms have it"
+            yield 3, document.fault(message, f"availability.core_services.{position}", "availability.core_services")
+    if resolved and eldest and resolved.content["time_zone"] != eldest.content["time_zone"]:
+        message = (
+            f"changes the time zone of {terms_id} from {eldest.content['time_zone']} to "
+            f"{resolved.content['time_zone']}: use another id"
         )
-    resolved[document.key] = entry
-    return entry
+        yield 4, document.fault(message, "time_zone", "extends")
 
 
-def _merge(base: dict[str, Any], own: dict[str, Any], path: tuple[str, ...], inherited: list[str]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for name in [*base, *(name for name in own if name not in base)]:
+def _merge(
+    base: Mapping[str, Any], own: Mapping[str, Any], path: tuple[str, ...], origins: dict[str, Key], origin: Key
+) -> dict[str, Any]:
+    """Mappings merge, lists and scalars replace (rule T2)."""
+    merged = dict(base)
+    for name, value in own.items():
         here = (*path, name)
-        if isinstance(base.get(name), dict):
-            merged[name] = _merge(base[name], own.get(name) or {}, here, inherited)
-        elif name in own:
-            merged[name] = own[name]
+        if isinstance(value, dict):
+            merged[name] = _merge(base.get(name) or {}, value, here, origins, origin)
         else:
-            merged[name] = base[name]
-            inherited.append(".".join(here))
+            merged[name] = value
+            origins[".".join(here)] = origin
     return merged
+
+
+def leaves(content: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[str]:
+    """The dotted path of all that is no mapping."""
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from leaves(value, (*path, name))
+        else:
+            yield ".".join((*path, name))
 
 
 def canonical(content: dict[str, Any]) -> str:

@@ -1,0 +1,53 @@
+"""Which version of terms is in force at an instant (rule T1), of all that are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from slaledger.terms.landed import Landed
+from slaledger.terms.resolve import Resolved, resolve_all, shipped_documents
+
+
+class UnknownTerms(Exception):
+    """There are no such terms, or none of their versions is in force; the message says which there are."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class VersionInForce:
+    """A version, until when it is in force (None: until another comes), and all versions of its id in their order."""
+
+    version: Resolved
+    until: datetime | None
+    versions: tuple[Resolved, ...]
+
+
+def version_in_force(terms_id: str, at: datetime, landed: Landed | None = None) -> VersionInForce:
+    """The version of an id in force at an instant. Raises `UnknownTerms`. `landed` is None where nothing was asked."""
+    known = landed or Landed(documents=[], catalog_services=frozenset())
+    resolution = resolve_all([*shipped_documents(), *known.documents], catalog_services=known.catalog_services)
+    versions = tuple(each for each in resolution.versions if each.document.key[0] == terms_id)
+    refused = "; ".join(
+        f"version {document.key[1]} was refused: {document.name}, line {fault.line}: {fault.message}"
+        for document, fault in resolution.faults
+        if document.key[0] == terms_id
+    )
+    if not versions:
+        ids = ", ".join(sorted({each.document.key[0] for each in resolution.versions}))
+        why = refused or ("what has landed is not known: no stack is up" if landed is None else "none has landed")
+        raise UnknownTerms(f"There are no terms {terms_id!r} ({why}). There are: {ids}.")
+    begun = [each for each in versions if each.document.effective_from <= at]
+    if not begun:
+        starts = ", ".join(
+            f"{each.document.key[1]} from {instant_text(each.document.effective_from)}" for each in versions
+        )
+        raise UnknownTerms(f"No version of {terms_id} is in force at {instant_text(at)}. There are: {starts}.")
+    later = versions[len(begun) :]
+    return VersionInForce(begun[-1], later[0].document.effective_from if later else None, versions)
+
+
+def instant_text(at: datetime) -> str:
+    """An instant in UTC, to read: 2026-01-01T00:00:00Z."""
+    return at.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,152 @@
+"""`sla terms lint`: several files and documents at once, by file and line (rule T4); and the editor's schema."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import jsonschema
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from slaledger import terms
+from slaledger.cli import app
+from slaledger.settings import TERMS_DIR
+from tests.terms.test_document import FAULTS, HEAD
+from tests.terms.test_resolve import acme
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stack is up here, whatever the developer has."""
+    monkeypatch.setenv("SLA_HOME", str(tmp_path / "home"))
+
+
+def lint(directory: Path, *names: str) -> tuple[int, list[str]]:
+    result = CliRunner().invoke(app, ["terms", "lint", *(str(directory / name) for name in names)])
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.stdout.replace(f"{directory}/", "").splitlines()
+
+
+def write(directory: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        (directory / f"{name}.yml").write_text(text)
+
+
+def test_sound_files_pass(tmp_path):
+    write(tmp_path, group=acme("1", "2026-02-01", terms_id="group"), child=acme("1", "2026-02-01", parent="group"))
+    assert lint(tmp_path, "child.yml", "group.yml") == (0, ["2 files, no fault."])
+    assert lint(TERMS_DIR, *(path.name for path in TERMS_DIR.glob("*.yml")))[0] == 0
+
+
+def test_every_fault_of_every_file_is_told_at_once(tmp_path):
+    write(
+        tmp_path,
+        a=acme("1", "2026-02-01", "colour: red\ncredits:\n  - {below: 99, percent: 5}\n  - {below: 99, percent: 6}\n"),
+        b=acme("1", "2026-02-01", terms_id="b"),
+        c=acme("2", "2026-02-01", "time_zone: Europe/Berlin\n", terms_id="b"),
+        d=acme("1", "2026-02-01", "availability: {core_services: [fax]}\n", terms_id="d", parent="nobody"),
+        e="",
+        f=acme("1", "2026-02-01", "plan: other\n", terms_id="b"),
+    )
+    (tmp_path / "g.yml").write_bytes(b"id: \xff\n")
+    exit_code, lines = lint(tmp_path, *(f"{name}.yml" for name in "abcdefgh"))
+    assert exit_code == 3
+    assert [line.split(": ", 1) for line in lines] == [
+        ["a.yml:5", f"has the unknown field colour: known are {', '.join(schema()['properties'])}"],
+        ["a.yml:8", "has two tiers below 99"],
+        ["c.yml:3", "has the effective_from of version 1 of b"],
+        ["c.yml:5", "changes the time zone of b from UTC to Europe/Berlin: use another id"],
+        ["d.yml:4", "extends nobody: there are no such terms, or it was refused"],
+        ["d.yml:5", "names the unknown service fax: neither the catalog nor the standard terms have it"],
+        ["e.yml:1", "holds no document"],
+        ["f.yml:2", "changes version 1 of b: give it a new one"],
+        ["g.yml:1", "cannot be read: is no UTF-8"],
+        ["h.yml:1", "cannot be read: No such file or directory"],
+    ]
+
+
+def test_a_file_may_hold_several_documents(tmp_path):
+    both = acme("1", "2026-02-01") + "---\n" + acme("2", "2026-03-01", "time_zone: Asia/Kolkata\ncolour: red\n")
+    write(tmp_path, both=both, sound=both.replace("time_zone: Asia/Kolkata\ncolour: red\n", ""))
+    assert lint(tmp_path, "sound.yml")[0] == 0
+    assert [line.split(": ")[0] for line in lint(tmp_path, "both.yml")[1]] == ["both.yml:11"]
+    write(tmp_path, both=both.replace("colour: red\n", ""))
+    assert [line.split(": ")[0] for line in lint(tmp_path, "both.yml")[1]] == ["both.yml:10"]
+
+
+def test_of_files_the_one_in_force_first_stands(tmp_path):
+    write(tmp_path, early=acme("1", "2026-02-01"), late=acme("2", "2026-03-01", "time_zone: Asia/Kolkata\n"))
+    for order in (("early.yml", "late.yml"), ("late.yml", "early.yml")):
+        assert [line.split(": ")[0] for line in lint(tmp_path, *order)[1]] == ["late.yml:5"]
+
+
+def test_a_file_given_twice_is_read_once(tmp_path):
+    write(tmp_path, a=acme("1", "2026-02-01", "colour: red\n"))
+    assert len(lint(tmp_path, "a.yml", "a.yml")[1]) == 1
+
+
+# The editor's schema. YAML 1.2, which editors speak, reads instants and dates as text.
+
+
+def schema() -> dict:
+    return json.loads((TERMS_DIR / "terms.schema.json").read_text())
+
+
+class _Editor(yaml.SafeLoader):
+    yaml_implicit_resolvers: ClassVar[dict] = {}
+
+
+for _tag, _pattern in (
+    ("null", r"~|null|Null|NULL|"),
+    ("bool", r"true|True|TRUE|false|False|FALSE"),
+    ("int", r"[-+]?[0-9]+"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"),
+):
+    _Editor.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), None)
+
+
+def is_sound_in_the_editor(text: str) -> bool:
+    try:
+        loaded = yaml.load(text, Loader=_Editor)
+    except yaml.YAMLError:
+        return False
+    return jsonschema.Draft202012Validator(schema()).is_valid(loaded)
+
+
+# What no schema can say: the lint alone finds it.
+BEYOND = ("two tiers", "not more than", "no time zone", "no country", "no date", "two resp")
+BEYOND += ("has the field '", "alias", "15 char", "not print")
+
+GOOD = [
+    *(path.read_text() for path in sorted(TERMS_DIR.glob("*.yml"))),
+    HEAD,
+    HEAD + "credits: []\nexclusions: []\n",
+    HEAD + "response_times: {calendar: {holidays: [2026-12-24, 2026-12-31]}, response_credit_cap: 5}\n",
+    HEAD + "response_times: {calendar: {holidays: DE-BY}, credits: [{severity: P1, percent: 0.5}]}\n",
+    HEAD + "response_times: {targets: {P1: 30m, P2: 7200s, P3: 1 business day, P4: 10 business days}}\n",
+    HEAD + "availability: {minimum_outage: 90s, down_when: all, evidence: both, thresholds_from: period_end}\n",
+    HEAD + "maintenance: {notice: 14d, channels: []}\nclaims: {required: false, within: 0d, must_include: []}\n",
+]
+
+
+@pytest.mark.parametrize("text", GOOD, ids=range(len(GOOD)))
+def test_what_the_lint_passes_the_schema_passes(text):
+    assert not terms.read_document(text).faults
+    assert is_sound_in_the_editor(text)
+
+
+@pytest.mark.parametrize(("body", "line", "says"), FAULTS, ids=[body.replace("\n", "⏎")[:60] for body, _, _ in FAULTS])
+def test_what_the_schema_can_say_it_refuses_as_the_lint_does(body, line, says):
+    assert is_sound_in_the_editor(HEAD + body) == any(each in says for each in BEYOND)
+
+
+def test_the_schema_requires_what_the_lint_does():
+    full = next(text for text in GOOD if "id: klink-growth" in text)
+    document = yaml.load(full, Loader=_Editor)
+    for name in document:
+        less = json.dumps({key: value for key, value in document.items() if key != name})
+        assert is_sound_in_the_editor(less) == (not terms.read_document(less).faults)
