@@ -13,7 +13,7 @@ from typing import Any
 
 from slaledger.reperform import exclusions, monitoring, status_page, terms
 from slaledger.reperform.records import Exports, Instant, Notice, RegisterEntry, Span, TermsVersion
-from slaledger.reperform.timelines import EVER, Timeline, timeline
+from slaledger.reperform.timelines import EVER, Timeline, stepped, timeline
 
 Pair = tuple[str, str]
 
@@ -61,18 +61,18 @@ class Evidence:
             self.memo[key] = work()
         return self.memo[key]
 
-    def declared(self, pair: Pair) -> Timeline:
-        """The incidents that have the pair in a status, with the status."""
+    def pair(self, pair: Pair, version: TermsVersion) -> Timeline:
+        """The pair's (`PairState`, incidents that declare it down) under the terms, before D5 and the exclusions."""
+        degraded_counts = version.degraded_counts
         told = self.once(("declarations",), lambda: status_page.declarations(self.exports, as_of=self.as_of))
-        return self.once(("declared", pair), lambda: status_page.pair_states([one for one in told if one.pair == pair]))
-
-    def monitoring(self, pair: Pair, version: TermsVersion) -> Timeline:
-        """The pair's monitors that are down and that are unknown, under the terms."""
+        page = self.once(("page", pair), lambda: status_page.pair_states([one for one in told if one.pair == pair]))
+        monitors = self.once(
+            ("monitors", pair, degraded_counts),
+            lambda: monitoring.pair_states(self.exports, pair, degraded_counts=degraded_counts, as_of=self.as_of),
+        )
         return self.once(
-            ("monitoring", pair, version.degraded_counts),
-            lambda: monitoring.pair_states(
-                self.exports, pair, degraded_counts=version.degraded_counts, as_of=self.as_of
-            ),
+            ("pair", pair, version.evidence, degraded_counts, version.partial_outage_counts),
+            lambda: stepped([monitors, page], lambda values: _pair_says(pair, *values, version)),
         )
 
 
@@ -140,8 +140,7 @@ def _instants_of_change(view: View, span: Span, evidence: Evidence) -> list[Inst
     for version in versions:
         for service in version.core_services:
             for region in view.regions:
-                found.update(evidence.monitoring((service, region), version).changes(span))
-                found.update(evidence.declared((service, region)).changes(span))
+                found.update(evidence.pair((service, region), version).changes(span))
             if version.minimum_outage:
                 for lengths in _outage_lengths(view, service, evidence):
                     found.update(lengths.changes(span))
@@ -157,14 +156,15 @@ def _version_at(evidence: Evidence, terms_id: str, at: Instant) -> TermsVersion:
     return terms.in_force(evidence.exports, terms_id, at) or evidence.exports.terms[terms_id][0]
 
 
-def _raw_state(pair: Pair, at: Instant, version: TermsVersion, evidence: Evidence) -> tuple[PairState, frozenset[str]]:
-    """D2: the pair before D5 and the exclusions, and the incidents that declare it down."""
-    down, unknown = evidence.monitoring(pair, version).at(at)
-    declaring = frozenset(
-        incident_id
-        for incident_id, status in evidence.declared(pair).at(at)
-        if status_page.declares_down(status, version)
-    )
+def _pair_says(
+    pair: Pair,
+    monitors: tuple[frozenset[str], frozenset[str]],
+    statuses: frozenset[tuple[str, str]],
+    version: TermsVersion,
+) -> tuple[PairState, frozenset[str]]:
+    """D2."""
+    down, unknown = monitors
+    declaring = frozenset(incident_id for incident_id, status in statuses if status_page.declares_down(status, version))
 
     def is_down(monitoring_says: bool) -> bool:
         page_says = bool(declaring)
@@ -176,14 +176,14 @@ def _raw_state(pair: Pair, at: Instant, version: TermsVersion, evidence: Evidenc
         }[version.evidence]
 
     known, possible = is_down(bool(down)), is_down(bool(down or unknown))
-    monitors = frozenset() if version.evidence == "status_page" else down if known else unknown
+    speaking = frozenset() if version.evidence == "status_page" else down if known else unknown
     incidents = frozenset() if version.evidence == "monitoring" else declaring
-    says = tuple(sorted(monitors | incidents)) if possible else ()
+    says = tuple(sorted(speaking | incidents)) if possible else ()
     return PairState(pair, known, possible, (), says), declaring
 
 
 def _pair_state(view: View, pair: Pair, at: Instant, version: TermsVersion, evidence: Evidence) -> PairState:
-    state, declaring = _raw_state(pair, at, version, evidence)
+    state, declaring = evidence.pair(pair, version).at(at)
     if not state.could_be_down:
         return state
     if version.minimum_outage:
@@ -214,12 +214,11 @@ def _measure_outages(view: View, service: str, evidence: Evidence) -> tuple[Time
     for version in evidence.exports.terms[view.terms_id]:
         starts.add(version.effective_from)
         for pair in pairs:
-            starts.update(evidence.monitoring(pair, version).starts)
-            starts.update(evidence.declared(pair).starts)
+            starts.update(evidence.pair(pair, version).starts)
     steps: list[tuple[Instant, bool, bool]] = []
     for at in sorted(start for start in starts if start < evidence.as_of):
         version = _version_at(evidence, view.terms_id, at)
-        states = [_raw_state(pair, at, version, evidence)[0] for pair in pairs]
+        states = [evidence.pair(pair, version).at(at)[0] for pair in pairs]
         steps.append((at, any(state.is_down for state in states), any(state.could_be_down for state in states)))
     known = timeline((at, is_down) for at, is_down, _ in steps)
     possible = timeline((at, could_be_down) for at, _, could_be_down in steps)
@@ -234,6 +233,8 @@ def _lengths(outages: Timeline, as_of: Instant) -> Timeline:
 
 def _decide(span: Span, down_when: str, services: dict[str, list[PairState]]) -> Segment | None:
     """D4 and D8 of one span: its segment, None if it is up."""
+    if not any(state.could_be_down for states in services.values() for state in states):
+        return None
 
     def holds(test: Callable[[PairState], bool]) -> bool:
         told = [any(test(state) for state in states) for states in services.values()]

@@ -18,7 +18,6 @@ def is_sound(entry: RegisterEntry, *, as_of: Instant) -> bool:
         and entry.approved_at is not None
         and entry.approved_at < as_of
         and (entry.revoked_at is None or entry.revoked_at >= as_of)
-        and entry.category != SCHEDULED_MAINTENANCE
         and (entry.category != "customer_connectivity" or bool(entry.account_ids))
     )
 
