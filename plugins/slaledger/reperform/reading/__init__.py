@@ -6,10 +6,10 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from slaledger.reperform.reading import catalog, checks, customers, exclusions, status_page, terms
+from slaledger.reperform.reading import catalog, checks, customers, exclusions, status_page, terms, zendesk
 from slaledger.reperform.reading.rows import Fields, Framed, csv_rows, in_force, ndjson, read_rows
 from slaledger.reperform.reading.terms_document import CORE_SERVICES
-from slaledger.reperform.records import ExportObject, Exports
+from slaledger.reperform.records import Account, ExportObject, Exports
 
 Record = TypeVar("Record")
 
@@ -53,6 +53,9 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
         "accounts/accounts/", csv_rows, parse=customers.account, key=lambda account: account[0].account_id
     )
     exports.accounts = {account_id: account for account_id, (account, _) in accounts.items()}
+    exports.ticket_events += zendesk.events(
+        below("tickets/zendesk/"), accounts=organizations(accounts.values()), rejected=rejected
+    )
     exports.contracts = winners("accounts/contracts/", ndjson, parse=customers.contract, key=attrgetter("contract_id"))
     exports.fees = winners(
         "accounts/fees/", csv_rows, parse=customers.fee, key=attrgetter("contract_id", "service_month")
@@ -71,3 +74,9 @@ def known_services(exports: Exports) -> frozenset[str]:
     """The services of which terms may speak: the standard core services, and what the catalog names."""
     catalogued = (*exports.monitors.values(), *exports.components.values())
     return CORE_SERVICES | {entry.service for entry in catalogued}
+
+
+def organizations(accounts: Iterable[tuple[Account, str | None]]) -> dict[str, str]:
+    """The account of each Zendesk organization; of one that several accounts name, the lowest id."""
+    named = [(organization_id, account.account_id) for account, organization_id in accounts if organization_id]
+    return dict(sorted(named, reverse=True))

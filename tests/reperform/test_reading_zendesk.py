@@ -1,0 +1,244 @@
+"""Zendesk's incremental exports as ticket events."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from slaledger.reperform.records import ExportObject, Exports, TicketEvent
+from tests.reperform.export_objects import at, csv, put, read, rejected_rows
+
+CREATED, UPDATED = "2026-03-10T10:00:00Z", "2026-03-11T10:00:00Z"
+CUSTOMER, AGENT, ADMIN, AI = 1, 2, 3, 4
+Row = dict[str, Any]
+USERS: list[Row] = [
+    {"id": CUSTOMER, "role": "end-user", "tags": ["ai_agent"]},
+    {"id": AGENT, "role": "agent", "tags": []},
+    {"id": ADMIN, "role": "admin"},
+    {"id": AI, "role": "agent", "tags": ["vip", "ai_agent"]},
+]
+
+
+def ticket(**changes: Any) -> Row:
+    return {
+        "id": 70,
+        "created_at": CREATED,
+        "updated_at": UPDATED,
+        "submitter_id": CUSTOMER,
+        "organization_id": 500,
+        "priority": "high",
+        "status": "open",
+        "tags": [],
+        "subject": "never read",
+    } | changes
+
+
+def audit(*children: Row, **changes: Any) -> Row:
+    return {
+        "id": 900,
+        "ticket_id": 70,
+        "created_at": "2026-03-10T11:00:00Z",
+        "timestamp": 1_773_140_400,
+        "updater_id": AGENT,
+        "via": "Web form",
+        "event_type": "Audit",
+        "child_events": list(children),
+    } | changes
+
+
+def comment(**changes: Any) -> Row:
+    return {"id": 901, "event_type": "Comment", "public": True, "author_id": AGENT, "body": "never read"} | changes
+
+
+def change(priority: str | None, previous: str | None, **more: Any) -> Row:
+    return {"id": 902, "event_type": "Change", "priority": priority, "previous_value": previous} | more
+
+
+def export(name: str = "a", exported_at: str = "2026-04-01T00:00:00Z", **lists: Any) -> ExportObject:
+    return put(f"tickets/zendesk/{name}", json.dumps(lists | {"end_of_stream": True}), exported_at)
+
+
+def events_of(exports: Exports) -> list[TicketEvent]:
+    return sorted(exports.ticket_events, key=lambda event: (event.at, event.event_id))
+
+
+def children_of(*audits: Row, **ticket_changes: Any) -> list[TicketEvent]:
+    exports = read(export(tickets=[ticket(**ticket_changes)], ticket_events=list(audits), users=USERS))
+    assert exports.rejected == []
+    return [event for event in events_of(exports) if event.type != "created"]
+
+
+def created_of(*audits: Row, **ticket_changes: Any) -> TicketEvent:
+    exports = read(export(tickets=[ticket(**ticket_changes)], ticket_events=list(audits), users=USERS))
+    (found,) = [event for event in exports.ticket_events if event.type == "created"]
+    return found
+
+
+def test_a_ticket_is_created_by_its_submitter_for_its_organization() -> None:
+    assert created_of() == TicketEvent("70", "created", at(CREATED), "created", "customer", "500", "P2")
+    assert created_of(organization_id=None).account_id is None
+    for submitter_id, actor in [(AGENT, "agent"), (ADMIN, "agent"), (AI, "ai"), (99, "customer"), (None, "customer")]:
+        assert created_of(submitter_id=submitter_id).actor == actor
+
+
+@pytest.mark.parametrize(
+    ("priority", "severity"),
+    [("urgent", "P1"), ("high", "P2"), ("normal", "P3"), ("low", "P4"), (None, None), ("", None)],
+)
+def test_priorities_are_severities(priority: str | None, severity: str | None) -> None:
+    assert created_of(priority=priority).severity == severity
+    assert children_of(audit(change(priority, "low")))[0].severity == severity
+
+
+def test_an_organization_may_be_mapped_to_an_account() -> None:
+    header = "account_id,company_name,sandbox,zendesk_organization_id"
+    accounts = put("accounts/accounts/a", csv(header, "a2,B,,500", "a1,A,,500", "500,C,,", "a3,D,,501"))
+    zendesk = export(tickets=[ticket(), ticket(id=71, organization_id=501), ticket(id=72, organization_id=502)])
+    found = read(accounts, zendesk)
+    assert [event.account_id for event in found.ticket_events] == ["a1", "a3", "502"]
+    assert found.rejected == []
+
+
+def test_the_severity_at_creation_is_walked_back_through_the_changes() -> None:
+    later = audit(change("urgent", "high", id=912), id=910, created_at="2026-03-10T12:00:00Z")
+    first = audit(change("high", None), id=911)
+    for audits in ((first, later), (later, first)):
+        assert created_of(*audits, priority="urgent").severity is None
+        assert [(event.at, event.severity, event.actor) for event in children_of(*audits, priority="urgent")] == [
+            (at("2026-03-10T11:00:00Z"), "P2", "agent"),
+            (at("2026-03-10T12:00:00Z"), "P1", "agent"),
+        ]
+    # Of one instant, the lower id came first.
+    ninth, tenth = audit(change("low", "normal"), id=9), audit(change("high", "low", id=903), id=10)
+    assert created_of(tenth, ninth).severity == "P3"
+
+
+def test_a_change_may_name_its_field_and_only_the_priority_counts() -> None:
+    named = {"id": 1, "event_type": "Change", "field_name": "priority", "value": "low", "previous_value": "high"}
+    others = [
+        {"id": 2, "event_type": "Change", "status": "solved", "previous_value": "open"},
+        {"id": 3, "event_type": "Change", "field_name": "type", "value": "x", "previous_value": "y"},
+        {"id": 4, "event_type": "Create", "priority": "normal"},
+        {"id": 5, "event_type": "Notification"},
+    ]
+    (found,) = children_of(audit(named, *others))
+    assert (found.type, found.severity, found.event_id) == ("severity_changed", "P4", "1")
+
+
+def test_comments_are_replies_or_notes() -> None:
+    for child, kind in [
+        (comment(), "public_reply"),
+        (comment(public=False), "internal_note"),
+        (comment(public=None, comment_public=True), "public_reply"),
+        (comment(public=False, comment_public=True), "internal_note"),
+        (comment(event_type=None, type="Comment"), "public_reply"),
+    ]:
+        (found,) = children_of(audit(child))
+        assert (found.type, found.at, found.event_id) == (kind, at("2026-03-10T11:00:00Z"), "901")
+    (own,) = children_of(audit(comment(created_at="2026-03-10T11:00:01Z", id=None)))
+    assert (own.at, own.event_id) == (at("2026-03-10T11:00:01Z"), "900.1")
+
+
+@pytest.mark.parametrize(
+    ("author_id", "updater_id", "actor"),
+    [
+        (AGENT, CUSTOMER, "agent"),
+        (None, ADMIN, "agent"),
+        (CUSTOMER, AGENT, "customer"),
+        (AI, AGENT, "ai"),
+        (99, AGENT, "customer"),
+        (-1, AGENT, "customer"),
+        (None, None, "customer"),
+    ],
+)
+def test_a_comment_is_its_authors_else_the_updaters(author_id: Any, updater_id: Any, actor: str) -> None:
+    (found,) = children_of(audit(comment(author_id=author_id), updater_id=updater_id))
+    assert found.actor == actor
+
+
+@pytest.mark.parametrize(
+    ("via", "of_audit", "is_automatic"),
+    [
+        ({"channel": "rule"}, None, True),
+        ({"channel": "system"}, None, True),
+        ({"channel": "web"}, {"channel": "rule"}, False),
+        (None, {"channel": "rule"}, True),
+        ({}, "Web form", False),
+        (None, None, False),
+    ],
+)
+def test_a_comment_by_a_rule_or_the_system_is_automatic(via: Any, of_audit: Any, is_automatic: bool) -> None:
+    (found,) = children_of(audit(comment(via=via), via=of_audit))
+    assert found.is_automatic == is_automatic
+
+
+@pytest.mark.parametrize(
+    ("changes", "kinds"),
+    [
+        ({"tags": ["closed_by_merge"], "status": "closed"}, ["merged_into"]),
+        ({"tags": ["spam"], "status": "deleted"}, ["marked_spam"]),
+        ({"tags": ["spam"], "status": "open"}, []),
+        ({"tags": [], "status": "deleted"}, []),
+        ({"tags": None, "status": None}, []),
+    ],
+)
+def test_merged_and_spam_are_tags(changes: Row, kinds: list[str]) -> None:
+    found = children_of(**changes)
+    assert [(event.type, event.at, event.target_ticket_id) for event in found] == [
+        (kind, at(UPDATED), None) for kind in kinds
+    ]
+
+
+def test_documents_may_be_apart_and_the_latest_export_of_each_id_is_in_force() -> None:
+    apart = [
+        export("t", tickets=[ticket(priority="low")]),
+        export("e", ticket_events=[audit(comment())]),
+        export("u", users=USERS),
+    ]
+    late = "2026-04-02T00:00:00Z"
+    assert {event.actor for event in read(*apart).ticket_events} == {"customer", "agent"}
+    promoted = read(
+        *apart, export("v", late, users=[{"id": CUSTOMER, "role": "agent"}]), export("w", late, tickets=[ticket()])
+    )
+    assert [(event.type, event.actor, event.severity) for event in events_of(promoted)] == [
+        ("created", "agent", "P2"),
+        ("public_reply", "agent", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("tickets", ticket(id=None)),
+        ("tickets", ticket(id="70")),
+        ("tickets", ticket(id=True)),
+        ("tickets", ticket(id=7.5)),
+        ("tickets", ticket(created_at=None)),
+        ("tickets", ticket(created_at="2026-03-10T10:00:00")),
+        ("tickets", ticket(priority="P1")),
+        ("tickets", ticket(subject="\0")),
+        ("tickets", "text"),
+        ("ticket_events", audit(created_at=None)),
+        ("ticket_events", audit(ticket_id=None)),
+        ("ticket_events", audit(comment(public=None))),
+        ("ticket_events", audit(comment(public="true"))),
+        ("ticket_events", audit(change("highest", "low"))),
+        ("ticket_events", audit(change("high", "lowest"))),
+        ("ticket_events", audit() | {"child_events": "none"}),
+        ("users", {"id": 9, "role": "owner"}),
+        ("users", {"id": 9}),
+        ("users", {"role": "agent"}),
+    ],
+)
+def test_a_row_that_cannot_be_used_is_rejected_alone(name: str, row: Any) -> None:
+    good = {"tickets": ticket(id=80), "ticket_events": audit(comment(), id=81), "users": USERS[1]}
+    exports = read(export(**{name: [row, good[name]]}))
+    assert rejected_rows(exports) == [1]
+    assert len(exports.ticket_events) == (0 if name == "users" else 1)
+
+
+@pytest.mark.parametrize(("body", "faults"), [("{}", [0]), ("[]", [0]), ("{", [0]), ('{"users": {}}', [0]), ("", [])])
+def test_a_document_without_a_list_cannot_be_read(body: str, faults: list[int]) -> None:
+    assert rejected_rows(read(put("tickets/zendesk/a", body))) == faults
