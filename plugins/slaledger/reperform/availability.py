@@ -9,6 +9,7 @@ from typing import Any
 from slaledger.reperform import exclusions, periods, uptime
 from slaledger.reperform.currencies import MINOR_UNITS
 from slaledger.reperform.downtime import Evidence, Segment, View, merged, segments
+from slaledger.reperform.instants import has_happened
 from slaledger.reperform.periods import Period
 from slaledger.reperform.records import Contract, Decision, Exports, Instant, Notice, RegisterEntry, Span, TermsVersion
 from slaledger.reperform.uptime import Durations
@@ -96,7 +97,9 @@ def _view(evidence: Evidence, contract: Contract, period: Period) -> View:
     sound = evidence.once(
         ("sound",), lambda: [entry for entry in evidence.exports.register if exclusions.is_sound(entry, as_of=as_of)]
     )
-    sent = evidence.once(("sent",), lambda: [notice for notice in evidence.exports.notices if notice.sent_at < as_of])
+    sent = evidence.once(
+        ("sent",), lambda: [notice for notice in evidence.exports.notices if has_happened(notice.sent_at, as_of=as_of)]
+    )
     first, last = (period.spans[0][0], period.spans[-1][1]) if period.spans else (as_of, as_of)
     entries, notices = evidence.once(("near", first, last), lambda: _near(sound, sent, first, last))
     return View(

@@ -63,16 +63,19 @@ class Evidence:
 
     def pair(self, pair: Pair, version: TermsVersion) -> Timeline:
         """The pair's (`PairState`, incidents that declare it down) under the terms, before D5 and the exclusions."""
+        key = ("pair", pair, version.evidence, version.degraded_counts, version.partial_outage_counts)
+        return self.once(key, lambda: stepped(self._told(pair, version), lambda told: _pair_says(pair, *told, version)))
+
+    def _told(self, pair: Pair, version: TermsVersion) -> tuple[Timeline, Timeline]:
+        """What monitoring tells of the pair, and what the status page."""
+        declared = self.once(("declared",), lambda: status_page.declarations(self.exports, as_of=self.as_of))
         degraded_counts = version.degraded_counts
-        told = self.once(("declarations",), lambda: status_page.declarations(self.exports, as_of=self.as_of))
-        page = self.once(("page", pair), lambda: status_page.pair_states([one for one in told if one.pair == pair]))
-        monitors = self.once(
-            ("monitors", pair, degraded_counts),
-            lambda: monitoring.pair_states(self.exports, pair, degraded_counts=degraded_counts, as_of=self.as_of),
-        )
-        return self.once(
-            ("pair", pair, version.evidence, degraded_counts, version.partial_outage_counts),
-            lambda: stepped([monitors, page], lambda values: _pair_says(pair, *values, version)),
+        return (
+            self.once(
+                ("monitoring", pair, degraded_counts),
+                lambda: monitoring.pair_states(self.exports, pair, degraded_counts=degraded_counts, as_of=self.as_of),
+            ),
+            self.once(("page", pair), lambda: status_page.pair_states([one for one in declared if one.pair == pair])),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from slaledger.reperform.instants import has_happened
 from slaledger.reperform.records import Exports, Instant, Notice, RegisterEntry, TermsVersion
 
 SCHEDULED_MAINTENANCE = "scheduled_maintenance"
@@ -16,8 +17,8 @@ def is_sound(entry: RegisterEntry, *, as_of: Instant) -> bool:
         and bool(entry.approved_by)
         and entry.approved_by != entry.author
         and entry.approved_at is not None
-        and entry.approved_at < as_of
-        and (entry.revoked_at is None or entry.revoked_at >= as_of)
+        and has_happened(entry.approved_at, as_of=as_of)
+        and (entry.revoked_at is None or not has_happened(entry.revoked_at, as_of=as_of))
         and (entry.category != "customer_connectivity" or bool(entry.account_ids))
     )
 

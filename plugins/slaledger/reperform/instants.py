@@ -41,6 +41,11 @@ def parse(text: str) -> Instant:
     return day_number(day) * DAY + seconds * SECOND + int((fraction or "0").ljust(6, "0"))
 
 
+def has_happened(at: Instant, *, as_of: Instant) -> bool:
+    """Whether what happened at an instant is part of the figures as of another: only what was before it is."""
+    return at < as_of
+
+
 def from_datetime(moment: datetime) -> Instant:
     """The instant of an aware datetime."""
     return (moment - EPOCH) // MICROSECOND

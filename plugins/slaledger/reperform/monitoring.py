@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from slaledger.reperform.instants import has_happened
 from slaledger.reperform.records import Exports, Instant, Monitor
 from slaledger.reperform.timelines import EVER, Timeline, stepped, timeline
 
@@ -18,7 +19,7 @@ def location_states(
 ) -> Timeline:
     """`up`, `down` or `unknown` of one location, of its checks in order (M2, M3)."""
     failures = {"down", "degraded"} if degraded_counts else {"down"}
-    happened = [(at, status) for at, status in checks if at < as_of]
+    happened = [(at, status) for at, status in checks if has_happened(at, as_of=as_of)]
     confirmed = _confirmed(happened, failures, monitor)
     steps: list[tuple[Instant, str]] = [(EVER, "unknown")]
     for i, (at, status) in enumerate(happened):

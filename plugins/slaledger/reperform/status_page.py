@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from slaledger.reperform.instants import has_happened
 from slaledger.reperform.records import Exports, Incident, Instant, PageDocument, Span, TermsVersion, Update
 from slaledger.reperform.timelines import EVER, Timeline, timeline
 
@@ -37,7 +38,7 @@ def declarations(exports: Exports, *, as_of: Instant) -> list[Declaration]:
     return [
         Declaration(incident.incident_id, (component.service, component.region), span, status)
         for incident, resolved_at in _incidents(exports.documents)
-        if incident.created_at < as_of
+        if has_happened(incident.created_at, as_of=as_of)
         for component_id, span, status in _component_spans(incident, resolved_at, as_of)
         if (component := exports.components.get(component_id)) is not None
     ]
@@ -106,7 +107,7 @@ def _component_spans(
     updates = [
         update
         for update in _in_time_order(incident.updates)
-        if update.at < as_of and (resolved_at is None or update.at <= resolved_at)
+        if has_happened(update.at, as_of=as_of) and (resolved_at is None or update.at <= resolved_at)
     ]
     if any(status != "operational" for update in updates for _, status in update.changes):
         yield from _spans_of_updates(updates, end)
