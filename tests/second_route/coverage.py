@@ -1,0 +1,151 @@
+"""What the worlds came to, counted: each outcome, reason and choice must have been there, or agreement says nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from fractions import Fraction
+from typing import Any
+
+from slaledger.reperform.records import Exports, TermsVersion
+from tests.second_route.world import Row
+
+COUNTED = {
+    "account_months": ("status", "reason", "guaranteed", "outcome_sensitive", "met"),
+    "account_downtime": ("kind", "categories"),
+    "response_times": ("outcome", "reason", "severity"),
+    "claims": ("status", "reason"),
+    "credits": ("status", "reason", "basis", "currency"),
+}
+CHOICES = (
+    "time_zone",
+    "down_when",
+    "evidence",
+    "degraded_counts",
+    "partial_outage_counts",
+    "excluded_time",
+    "thresholds_from",
+    "claims_required",
+    "counted_reply",
+)
+SOURCES = {"m": "monitor", "i": "incident", "e": "exclusion", "mw": "maintenance"}
+
+REQUIRED = """
+account_months.status: provisional measured held blocked
+account_months.reason: None month_not_over unknown_time_changes_tier unknown_time_decided_down unknown_time_decided_up
+account_months.reason: plan_not_eligible no_active_agreement fee_missing currency_unknown terms_unknown
+account_months.reason: terms_not_in_force no_measured_time
+account_months.outcome_sensitive: True False
+account_months.met: True False
+account_downtime.kind: counted excluded unknown
+account_downtime.categories: none one several
+account_downtime.source: monitor incident exclusion maintenance
+response_times.outcome: met breached pending not_measured
+response_times.reason: None opened_by_company spam no_severity no_active_contract no_terms solved_by_customer merged
+response_times.severity: None P1 P2 P3 P4
+response_times.answered: exactly_due just_late just_in_time
+claims.status: pending rejected needs_review accepted duplicate
+claims.reason: None month_not_over account_unknown company_mismatch no_contract no_eligible_credit incomplete
+claims.reason: incomplete_at_deadline late sent_in_time_received_late rejected_in_review month_held month_blocked
+claims.reason: duplicate_of approved_in_review
+claims.complete: just_in_time at_the_deadline
+credits.status: not_eligible eligible_unclaimed pending owed expired held blocked
+credits.reason: plan_not_eligible no_active_agreement month_not_over no_measured_time no_tier no_breach
+credits.reason: no_claim_required claim_accepted claim_in_review claim_pending unclaimed claim_deadline_passed
+credits.basis: availability response_time
+credits.currency: USD EUR JPY KWD CLF ISK HUF
+terms.time_zone: UTC Europe/Berlin America/New_York Asia/Kolkata Australia/Lord_Howe
+terms.down_when: any all
+terms.evidence: either monitoring status_page both
+terms.degraded_counts: True False
+terms.partial_outage_counts: True False
+terms.excluded_time: as_uptime out_of_base
+terms.thresholds_from: period_start period_end
+terms.claims_required: True False
+terms.counted_reply: human any
+terms.minimum_outage: none some
+terms.holidays: none listed library
+terms.response_credits: none uncapped capped
+terms.changed_in_the_month: True False
+threshold.as_uptime: at below above
+threshold.out_of_base: at below above
+"""
+
+
+def required() -> set[str]:
+    """Everything that must have been there, as `mart.column=value`."""
+    pairs = (line.split(": ") for line in REQUIRED.strip().splitlines())
+    return {f"{name}={value}" for name, values in pairs for value in values.split()}
+
+
+def count(exports: Exports, marts: dict[str, list[Row]]) -> Counter[str]:
+    """How often each value was there."""
+    counts: Counter[str] = Counter()
+    for mart, columns in COUNTED.items():
+        for row in marts[mart]:
+            counts.update(f"{mart}.{column}={_shown(row[column])}" for column in columns)
+    for row in marts["account_downtime"]:
+        counts.update(f"account_downtime.source={SOURCES[each.split('-')[0]]}" for each in row["source_ids"])
+    for row in marts["response_times"]:
+        replied_at = row["first_human_reply_at"]
+        if replied_at is not None and row["due_at"] is not None:
+            names = {0: "exactly_due", 1: "just_late", -1: "just_in_time"}
+            counts[f"response_times.answered={names.get(replied_at - row['due_at'], 'otherwise')}"] += 1
+    for row in marts["claims"]:
+        if row["complete_at"] is not None:
+            names = {0: "at_the_deadline", -1: "just_in_time"}
+            counts[f"claims.complete={names.get(row['complete_at'] - row['deadline_at'], 'otherwise')}"] += 1
+    for row in marts["account_months"]:
+        version = _version(exports, row)
+        if version is not None:
+            counts.update(_choices(version))
+            changed = {each.version for each in exports.terms[row["terms_id"]] if _begins_within(each, row)}
+            counts[f"terms.changed_in_the_month={bool(changed)}"] += 1
+            counts.update(_thresholds(row, version))
+    return counts
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "none" if not value else "one" if len(value) == 1 else "several"
+    return str(value).split(":")[0]
+
+
+def _version(exports: Exports, row: Row) -> TermsVersion | None:
+    versions = exports.terms.get(row["terms_id"], [])
+    return next((each for each in versions if each.version == row["terms_version"]), None)
+
+
+def _begins_within(version: TermsVersion, row: Row) -> bool:
+    if row["measured_from"] is None:
+        return False
+    return row["measured_from"] < version.effective_from < row["measured_until"]
+
+
+def _choices(version: TermsVersion) -> list[str]:
+    holidays = "none" if version.holidays is None else "library" if isinstance(version.holidays, str) else "listed"
+    capped = "uncapped" if version.response_credit_cap is None else "capped"
+    return [
+        *(f"terms.{name}={getattr(version, name)}" for name in CHOICES),
+        f"terms.minimum_outage={'some' if version.minimum_outage else 'none'}",
+        f"terms.holidays={holidays}",
+        f"terms.response_credits={capped if version.response_credits else 'none'}",
+    ]
+
+
+def _thresholds(row: Row, version: TermsVersion) -> list[str]:
+    """Whether downtime comes to a tier's threshold, or misses it by less than two microseconds."""
+    found = []
+    base = row["measured_seconds"]
+    if version.excluded_time == "out_of_base":
+        base -= row["excluded_seconds"]
+    for below, _ in version.credits:
+        off = row["counted_seconds"] - base * (100 - below) / 100
+        if abs(off) < 2 and row["counted_seconds"]:
+            side = "at" if off == Fraction(0) else "above" if off > 0 else "below"
+            found.append(f"threshold.{version.excluded_time}={side}")
+    return found
+
+
+def table(counts: Counter[str]) -> str:
+    """The counts, one a line."""
+    return "\n".join(f"  {counts[name]:>7}  {name}" for name in sorted(counts.keys() | required()))
