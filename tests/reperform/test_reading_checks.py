@@ -133,10 +133,11 @@ def test_parquet_rows_that_cannot_be_used_are_rejected_alone() -> None:
         put("monitoring/checks/c", parquet_of(pa.array([NOON, NOON]), error=["a\0b", None])),
         put("monitoring/checks/d", parquet_of(pa.array([2**62], type=pa.timestamp("ms", tz="UTC")))),
         put("monitoring/checks/e", parquet_of(pa.array([at(NOON)]))),
+        put("monitoring/checks/f", parquet_of(pa.array([NOON]), error=["x" * (1 << 20)])),
     )
     assert exports.checks == UP
     assert [(rejection.key[-1], rejection.row) for rejection in exports.rejected] == [
-        *(("a", 2), ("a", 3), ("b", 1), ("c", 1), ("d", 1), ("e", 1))
+        *(("a", 2), ("a", 3), ("b", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 1))
     ]
 
 

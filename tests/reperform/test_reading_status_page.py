@@ -68,6 +68,15 @@ def test_an_incident_is_read_as_its_document_has_it() -> None:
         # One resolved at its very start is loaded; an open one has no end to be judged by.
         ({"started_at": "2026-03-10T11:00:00Z"}, "2026-03-10T11:00:00Z"),
         ({"status": "identified", "resolved_at": None}, "2026-03-10T09:55:00Z"),
+        (
+            {
+                "status": "identified",
+                "started_at": "2026-03-10T13:00:00Z",
+                "resolved_at": None,
+                "incident_updates": [update("resolved", None)],
+            },
+            "2026-03-10T13:00:00Z",
+        ),
         # Started after its end: its creation is the start, if that is before the end.
         ({"started_at": "2026-03-10T11:00:00.001Z"}, "2026-03-10T10:00:00Z"),
         (
@@ -157,8 +166,11 @@ def test_a_status_without_a_list_of_incidents_says_nothing_about_them() -> None:
 
 @pytest.mark.parametrize("page", [None, [], {}, {"id": 5, "updated_at": "2026-04-01"}])
 def test_a_page_that_says_nothing_usable_costs_no_incident(page: Any) -> None:
-    (found,) = read(put("status_page/statuspage/a", json.dumps({"page": page, "incidents": [incident()]}))).documents
+    body = json.dumps({"page": page, "incidents": [incident()]})
+    (found,) = read(put("status_page/statuspage/a", body, is_complete=True)).documents
     assert (found.page_id, found.page_updated_at, len(found.incidents)) == (None, None, 1)
+    # Nor is it a complete list of any page.
+    assert not found.is_complete
 
 
 @pytest.mark.parametrize("body", ["{", "[]", '{"incidents": {}}', '{"incidents": [NaN]}', "\x1f\x8b"])

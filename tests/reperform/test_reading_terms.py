@@ -221,7 +221,7 @@ def test_documents_of_one_object_are_rows_and_broken_yaml_is_none() -> None:
     exports = read(landed(f"---\n{CUSTOM}---\n- no mapping\n---\n{second}---\n"))
     assert versions(exports) == versions(exports, "other") == ["1"]
     assert rejected_rows(exports) == [2]
-    for broken in ("a: [", "a: !!python/object:os.system {}", "\x00"):
+    for broken in (CUSTOM + 'plan: "\\0"', "a: [", "a: !!python/object:os.system {}", "\x00"):
         exports = read(landed(broken), landed(CUSTOM, "b"))
         assert versions(exports) == ["1"]
         assert len(exports.rejected) == 1

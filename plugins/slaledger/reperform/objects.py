@@ -73,7 +73,7 @@ def from_directory(path: str | Path) -> list[ExportObject]:
 
 
 def from_bucket(client: S3Client, bucket: str, prefix: str = "") -> list[ExportObject]:
-    """All versions of all exports below `prefix`, their keys without it; of a deleted key the last one is in force."""
+    """All versions of the exports below `prefix`, keys without it, oldest first; of a deleted key the last holds."""
     versions: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
         for version in page.get("Versions", []):
@@ -83,7 +83,7 @@ def from_bucket(client: S3Client, bucket: str, prefix: str = "") -> list[ExportO
     for key, listed in sorted(versions.items()):
         # Listed newest first, and `max` takes the first of equals.
         latest = max(listed, key=lambda version: (version["IsLatest"], version["LastModified"]))
-        for version in listed:
+        for version in reversed(listed):
             answer = client.get_object(Bucket=bucket, Key=key, VersionId=version["VersionId"])
             found.append(
                 export_object(

@@ -10,6 +10,7 @@ from typing import Any
 from slaledger.reperform import instants
 from slaledger.reperform.reading import fields
 from slaledger.reperform.reading.rows import (
+    MAX_ROW_BYTES,
     Fields,
     Framed,
     Unreadable,
@@ -79,8 +80,11 @@ def parquet(body: bytes) -> Iterator[Framed]:
     except (pyarrow.ArrowException, OSError, ValueError, LookupError) as error:
         raise Unreadable(f"it is no Parquet: {error}") from error
     for index in range(table.num_rows):
+        row = {name: column[index] for name, column in values.items()}
         try:
-            yield index + 1, {name: as_text(column[index]) for name, column in values.items()}
+            if sum(len(value) for value in row.values() if isinstance(value, bytes)) > MAX_ROW_BYTES:
+                raise Unusable("it is over 1 MiB")
+            yield index + 1, {name: as_text(value) for name, value in row.items()}
         except Unusable as why:
             yield index + 1, why
 

@@ -64,15 +64,16 @@ def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[Pa
         else:
             usable[name][found.incident_id] = found
     is_summary = "status" in content and "incidents" in lists
+    page_id = usable_or_none(fields.optional_text, page, "id")
     kinds = {"summary": "incidents"} if is_summary else {name: name for name in lists}
     return [
         PageDocument(
             key=source.key,
             exported_at=source.exported_at,
             kind=kind,
-            page_id=usable_or_none(fields.optional_text, page, "id"),
+            page_id=page_id,
             page_updated_at=usable_or_none(fields.optional_instant, page, "updated_at"),
-            is_complete=source.is_complete and kind != "summary",
+            is_complete=source.is_complete and kind != "summary" and page_id is not None,
             listed_ids=frozenset(
                 value["id"]
                 for value in lists.get(name, [])
@@ -102,10 +103,11 @@ def incident(row: Fields) -> Incident:
     created_at = fields.instant(row, "created_at")
     started_at, resolved_at = fields.optional_instant(row, "started_at"), fields.optional_instant(row, "resolved_at")
     updates = tuple(update(item) for item in fields.objects(row, "incident_updates"))
-    resolutions = [each.at for each in updates if each.status == "resolved"]
-    end = max(resolutions, default=None) if resolved_at is None else resolved_at
-    if status in RESOLVED and end is None:
-        raise Unusable("it is resolved, but neither resolved_at nor an update says when (S2)")
+    end = resolved_at
+    if end is None and status in RESOLVED:
+        end = max((each.at for each in updates if each.status == "resolved"), default=None)
+        if end is None:
+            raise Unusable("it is resolved, but neither resolved_at nor an update says when (S2)")
     if end is not None and (created_at if started_at is None else started_at) > end:
         if created_at >= end:
             raise Unusable("it is resolved before it starts (S2)")

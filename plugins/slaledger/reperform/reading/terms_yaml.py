@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from slaledger.reperform.reading.rows import BOM, Framed, Unreadable, Unusable
+from slaledger.reperform.reading.rows import BOM, Framed, Unreadable, Unusable, check_texts
 
 KEPT_TAGS = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:merge")
 
@@ -44,6 +44,7 @@ def documents(body: bytes) -> Iterator[Framed]:
             content = loader.construct_document(node)
             if not isinstance(content, dict) and content is not None:
                 raise Unusable("it is no mapping")
+            check_texts(content)
         except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
             yield number, Unusable(f"it is no terms document: {error}")
         except Unusable as why:
