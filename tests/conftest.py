@@ -13,7 +13,7 @@ import pytest_socket
 from slaledger import warehouse
 from slaledger.settings import EXPORTS_CONNECTION, QUIET_ENVIRONMENT, WAREHOUSE_CONNECTION, Exports, Settings
 
-pytest_plugins = ["tests.support.stack"]
+pytest_plugins = ["tests.support.edges", "tests.support.stack"]
 
 # Whatever stack the developer has up: the tests have their own.
 for name in ("SLA_HOME", "SLA_BUCKET", "SLA_QUARANTINE_LIMIT", WAREHOUSE_CONNECTION, EXPORTS_CONNECTION):
