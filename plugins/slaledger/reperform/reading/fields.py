@@ -57,8 +57,8 @@ def optional_instant(row: Fields, name: str) -> Instant | None:
         return None
     try:
         return instants.parse(value)
-    except ValueError as error:
-        raise Unusable(f"{name}: {error}") from None
+    except ValueError:
+        raise Unusable(f"{name} is no ISO 8601 instant with an offset and at most 6 fractional digits") from None
 
 
 def instant(row: Fields, name: str) -> Instant:
