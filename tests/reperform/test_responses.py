@@ -432,3 +432,28 @@ def test_growth_is_measured_as_best_effort():
     found = row(f"{NOON} P2", "2026-04-09T12:00:00Z public_reply agent", terms=(replace(GROWTH, terms_id="g"),))
     assert (found["outcome"], found["guaranteed"]) == ("met", False)
     assert Fraction(found["elapsed_seconds"], 24 * HOUR) == 1
+
+
+def test_a_ticket_is_what_was_created_and_of_two_creations_the_earlier():
+    assert rows(events("T", "2026-04-08T13:00:00Z public_reply agent")) == {}
+    found = row(f"{NOON} P1", "2026-04-08T15:00:00Z created agent P3")
+    assert (found["created_at"], found["severity"]) == (parse("2026-04-08T12:00:00Z"), "P1")
+
+
+def test_the_first_of_several_replies_counts():
+    told = [f"2026-04-08T12:0{minute}:00Z public_reply {actor}" for minute in (1, 2) for actor in ("ai", "agent")]
+    found = row(f"{NOON} P1", *told)
+    assert found["first_ai_reply_at"] == found["first_human_reply_at"] == parse("2026-04-08T12:01:00Z")
+
+
+def test_changes_to_a_severity_without_a_target_set_no_deadline():
+    some = replace(ENTERPRISE, terms_id="some", targets={"P1": Target(2 * HOUR, None), "P3": Target(HOUR, None)})
+    lowered = row(f"{NOON} P1", "2026-04-08T13:00:00Z severity_changed agent P4", terms=(some,))
+    assert (lowered["due_at"], lowered["severity"]) == (parse("2026-04-08T14:00:00Z"), "P4")
+    raised = row(f"{NOON} P4", "2026-04-08T13:00:00Z severity_changed agent P1", terms=(some,))
+    assert raised["due_at"] == parse("2026-04-08T15:00:00Z")
+    # Said again, a severity changes nothing: P1's own target would be due at 14:00.
+    again = [f"2026-04-08T12:{minute}:00Z severity_changed agent P1" for minute in (10, 20)]
+    assert row(f"{NOON} P3", *again, terms=(some,))["due_at"] == parse("2026-04-08T13:00:00Z")
+    unknown = row(f"{NOON} P3", *again, contracts=(contract(terms_id="nobody"),))
+    assert (unknown["reason"], unknown["severity"]) == ("no_terms", "P1")
