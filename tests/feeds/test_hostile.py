@@ -22,6 +22,11 @@ BODIES = {
     "notices": sound.ndjson(sound.NOTICE, sound.NOTICE),
     "exclusions": sound.ndjson(sound.EXCLUSION, sound.EXCLUSION),
     "tickets/events": sound.ndjson(sound.EVENT, sound.EVENT),
+    "tickets/zendesk": sound.page(
+        tickets=[sound.ZENDESK_TICKET],
+        ticket_events=[{**sound.ZENDESK_EVENT, "child_events": [{"event_type": "Comment", "public": True}]}],
+        users=[sound.ZENDESK_USER],
+    ),
     "accounts/accounts": b"account_id,company_name\na1,K\na2,L\n",
     "accounts/contracts": sound.ndjson(sound.CONTRACT, sound.CONTRACT),
     "accounts/fees": b"contract_id,service_month,monthly_fee,currency\nk,2026-03,1000.00,USD\n",

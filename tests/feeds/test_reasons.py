@@ -40,6 +40,9 @@ EXCLUSION = {
     "author": "ann",
 }
 EVENT = {"ticket_id": "t1", "event_id": "e1", "at": "2026-03-01T00:00:00Z", "type": "created", "actor": "customer"}
+ZENDESK_TICKET = {"id": 1, "created_at": "2026-03-01T00:00:00Z"}
+ZENDESK_EVENT = {"id": 2, "ticket_id": 1, "created_at": "2026-03-01T00:00:00Z"}
+ZENDESK_USER = {"id": 3, "role": "agent"}
 CONTRACT = {
     "contract_id": "k1",
     "account_id": "a1",
@@ -69,6 +72,11 @@ def ndjson(*rows: object) -> bytes:
 def incidents(*rows: object) -> bytes:
     """An incidents document of a page."""
     return json.dumps({"page": {"id": "p"}, "incidents": rows}).encode()
+
+
+def page(**lists: object) -> bytes:
+    """A page of Zendesk's exports."""
+    return json.dumps({**lists, "count": 1, "end_of_stream": True}).encode()
 
 
 def read(tmp_path: Path, feed: str, body: bytes) -> list[Record | Reject]:
@@ -133,6 +141,40 @@ ROWS = [
     ("exclusions", ndjson({**EXCLUSION, "ends_at": "2026-02-28T00:00:00Z"}), "end_not_after_start"),
     ("tickets/events", ndjson({**EVENT, "severity": "p1"}), "value_not_allowed"),
     ("tickets/events", ndjson({**EVENT, "automatic": "true"}), "wrong_type"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "id": "1"}]), "wrong_type"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "id": True}]), "wrong_type"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "id": 1.0}]), "wrong_type"),
+    ("tickets/zendesk", page(tickets=[{"id": 1}]), "missing_field"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "created_at": 1772323200}]), "invalid_instant"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "created_at": "2026-03-01 00:00:00"}]), "invalid_instant"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "priority": "medium"}]), "value_not_allowed"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "organization_id": "o"}]), "wrong_type"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "tags": "spam"}]), "wrong_type"),
+    ("tickets/zendesk", page(tickets=["ticket"]), "not_an_object"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "description": "x" * (1 << 20)}]), "row_too_long"),
+    ("tickets/zendesk", page(tickets=[{**ZENDESK_TICKET, "subject": "\x00"}]), "nul_character"),
+    ("tickets/zendesk", b'{"users": [{"id": 3, "id": 4, "role": "agent"}]}', "duplicate_key"),
+    ("tickets/zendesk", page(ticket_events=[{"id": 2, "ticket_id": 1, "timestamp": 1772323200}]), "missing_field"),
+    ("tickets/zendesk", page(ticket_events=[{**ZENDESK_EVENT, "ticket_id": None}]), "missing_field"),
+    ("tickets/zendesk", page(ticket_events=[{**ZENDESK_EVENT, "child_events": {}}]), "wrong_type"),
+    ("tickets/zendesk", page(ticket_events=[{**ZENDESK_EVENT, "child_events": ["Comment"]}]), "wrong_type"),
+    (
+        "tickets/zendesk",
+        page(ticket_events=[{**ZENDESK_EVENT, "child_events": [{"event_type": "Comment"}]}]),
+        "missing_field",
+    ),
+    (
+        "tickets/zendesk",
+        page(ticket_events=[{**ZENDESK_EVENT, "child_events": [{"event_type": "Comment", "public": 1}]}]),
+        "wrong_type",
+    ),
+    (
+        "tickets/zendesk",
+        page(ticket_events=[{**ZENDESK_EVENT, "child_events": [{"event_type": "Change", "priority": "P1"}]}]),
+        "value_not_allowed",
+    ),
+    ("tickets/zendesk", page(users=[{**ZENDESK_USER, "role": "owner"}]), "value_not_allowed"),
+    ("tickets/zendesk", page(users=[{"id": 3}]), "missing_field"),
     ("accounts/contracts", ndjson({**CONTRACT, "active_agreement": "true"}), "wrong_type"),
     ("accounts/contracts", ndjson({**CONTRACT, "ends_at": CONTRACT["starts_at"]}), "end_not_after_start"),
     (
@@ -221,6 +263,11 @@ OBJECTS = [
     ("status_page/statuspage", b'{"page": {"id": "p"}}', "not_status_page"),
     ("status_page/statuspage", b'{"status": {}, "incidents": []}', "not_status_page"),
     ("status_page/statuspage", b'{"page": {"updated_at": "now"}, "incidents": []}', "not_status_page"),
+    ("tickets/zendesk", b"[]", "not_zendesk"),
+    ("tickets/zendesk", b"{}", "not_zendesk"),
+    ("tickets/zendesk", b'{"tickets": [], "users": null}', "not_zendesk"),
+    ("tickets/zendesk", b'{"tickets": [', "not_json"),
+    ("tickets/zendesk", b'{"tickets": [], "tickets": []}', "not_json"),
     ("status_page/statuspage", b" " * (64 << 20) + b"{}", "document_too_large"),
     (CHECKS.name, b"PAR1 nonsense", "parquet_unreadable"),
     (CHECKS.name, parquet(monitor_id=["m1"]), "parquet_columns"),

@@ -8,9 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from slaledger.feeds.registry import FEEDS, NOT_SUPPORTED, feed_of, is_not_supported, read_rows
+from slaledger.feeds.registry import FEEDS, feed_of, read_rows
 from slaledger.feeds.rows import Notes, Record, Reject
-from tests.feeds.test_reasons import CLAIM, CONTRACT, EVENT, EXCLUSION, INCIDENT, NOTICE, incidents, ndjson
+from tests.feeds.test_reasons import (
+    CLAIM,
+    CONTRACT,
+    EVENT,
+    EXCLUSION,
+    INCIDENT,
+    NOTICE,
+    ZENDESK_EVENT,
+    ZENDESK_TICKET,
+    ZENDESK_USER,
+    incidents,
+    ndjson,
+    page,
+)
 
 
 def read(tmp_path: Path, feed: str, body: bytes, notes: Notes | None = None) -> list[Record | Reject]:
@@ -29,6 +42,7 @@ def test_every_record_has_its_table_columns(tmp_path: Path) -> None:
         "notices": ndjson(NOTICE),
         "exclusions": ndjson(EXCLUSION),
         "tickets/events": ndjson(EVENT),
+        "tickets/zendesk": page(tickets=[ZENDESK_TICKET], ticket_events=[ZENDESK_EVENT], users=[ZENDESK_USER]),
         "accounts/accounts": b"account_id,company_name\na1,K",
         "accounts/contracts": ndjson(CONTRACT),
         "accounts/fees": b"contract_id,service_month,monthly_fee,currency\nk1,2026-03,0,XXX",
@@ -37,10 +51,12 @@ def test_every_record_has_its_table_columns(tmp_path: Path) -> None:
     }
     assert set(smallest) == set(FEEDS) - {"monitoring/checks"}
     for feed, body in smallest.items():
-        (record,) = read(tmp_path, feed, body)
-        assert isinstance(record, Record), (feed, record)
-        assert set(record.values) == set(FEEDS[feed].columns), feed
-        assert len(record.sha256) == 64
+        tables = FEEDS[feed].tables
+        for record, table in zip(read(tmp_path, feed, body), tables, strict=True):
+            assert isinstance(record, Record), (feed, record)
+            assert set(record.values) == set(table.columns), feed
+            assert record.table in ((None,) if len(tables) == 1 else (table.name,)), feed
+            assert len(record.sha256) == 64
 
 
 def test_line_numbers_are_those_of_the_object(tmp_path: Path) -> None:
@@ -162,7 +178,7 @@ def test_terms_fault_names_its_line(tmp_path: Path) -> None:
         ("claims/a/b.ndjson", "claims"),
         ("terms/../claims/x", "terms"),
         ("claimsx/a", None),
-        ("tickets/zendesk/a", None),
+        ("tickets/zendesk/a", "tickets/zendesk"),
         ("tickets/events/a", "tickets/events"),
     ],
 )
@@ -170,4 +186,3 @@ def test_prefix_decides_the_feed(key: str, feed: str | None) -> None:
     """And nothing else of the key."""
     found = feed_of(key)
     assert (found.name if found else None) == feed
-    assert is_not_supported(key) == any(key.startswith(name) for name in NOT_SUPPORTED)

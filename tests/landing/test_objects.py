@@ -51,6 +51,12 @@ def test_every_feed_lands(bucket: Bucket) -> None:
         "tickets/events/a",
         '{"ticket_id": "t", "event_id": "e", "at": "2026-03-01T00:00:00Z", "type": "created", "actor": "customer"}',
     )
+    bucket.put(
+        "tickets/zendesk/a",
+        '{"tickets": [{"id": 1, "created_at": "2026-03-01T00:00:00Z"}], '
+        '"ticket_events": [{"id": 2, "ticket_id": 1, "created_at": "2026-03-01T00:00:00Z"}], '
+        '"users": [{"id": 3, "role": "agent"}]}',
+    )
     bucket.put("accounts/accounts/a", ACCOUNTS + "a1,Kä GmbH\n")
     bucket.put(
         "accounts/contracts/a",
@@ -61,7 +67,7 @@ def test_every_feed_lands(bucket: Bucket) -> None:
     bucket.put("accounts/fees/a", "contract_id,service_month,monthly_fee,currency\nk,2026-03,1000.10,USD\n")
     bucket.put("claims/a", ndjson({**CLAIM, "incident_timeline": [{"starts_at": "2026-03-01T00:00:00Z"}]}))
     bucket.put("terms/a", "id: t\nversion: '1'\neffective_from: 2026-01-01T00:00:00Z\nextends: klink-enterprise\n")
-    assert bucket.land() == landing.LandedCounts(objects=12, rows_read=12, rows_loaded=12)
+    assert bucket.land() == landing.LandedCounts(objects=13, rows_read=15, rows_loaded=15)
     tables = (
         "monitors",
         "components",
@@ -71,6 +77,9 @@ def test_every_feed_lands(bucket: Bucket) -> None:
         "notices",
         "exclusions",
         "ticket_events",
+        "zendesk_tickets",
+        "zendesk_ticket_events",
+        "zendesk_users",
         "accounts",
         "contracts",
         "fees",
@@ -82,7 +91,7 @@ def test_every_feed_lands(bucket: Bucket) -> None:
     assert bucket.rows("select company_key from raw.accounts") == [("kägmbh",)]
     assert bucket.rows("select monthly_fee::text from raw.fees") == [("1000.10",)]
     assert bucket.rows("select is_complete from raw.source_objects where feed = 'status_page/statuspage'") == [(True,)]
-    assert bucket.rows("select count(*) from raw.source_objects where exported_at = '2026-04-01'") == [(12,)]
+    assert bucket.rows("select count(*) from raw.source_objects where exported_at = '2026-04-01'") == [(13,)]
 
 
 def test_version_lands_once(bucket: Bucket) -> None:
@@ -276,20 +285,20 @@ def test_deleted_key_stays_in_force_with_a_warning(bucket: Bucket) -> None:
 
 
 def test_strays_are_reported(bucket: Bucket) -> None:
-    """A key below no feed, a feed of a later issue; our own drop is none of landing's business."""
+    """A key below no feed; our own drop is none of landing's business."""
     bucket.put("claim/a", b"x")
-    bucket.put("tickets/zendesk/a", b"{}")
+    bucket.put("tickets/a", b"{}")
     bucket.put("billing/credits/2026-03/manifest.json", b"{}")
     bucket.put("claims/", b"")
     bucket.land()
-    assert bucket.rows("select code, subject, object_id from raw.observations order by 1") == [
-        ("feed_not_supported", "tickets/zendesk/a", None),
+    assert bucket.rows("select code, subject, object_id from raw.observations order by 2") == [
         ("unknown_prefix", "claim/a", None),
+        ("unknown_prefix", "tickets/a", None),
     ]
     assert bucket.rows("select * from raw.source_objects") == []
     bucket.delete("claim/a")
     bucket.land()
-    assert bucket.rows("select code from raw.observations") == [("feed_not_supported",)]
+    assert bucket.rows("select subject from raw.observations") == [("tickets/a",)]
 
 
 def test_metadata_that_cannot_be_read_is_reported(bucket: Bucket) -> None:

@@ -1,18 +1,19 @@
 with
 
-feeds (feed) as (
+-- Tickets come from either feed.
+feeds (feed, other_feed) as (
     values
-    ('catalog/monitors'),
-    ('catalog/components'),
-    ('monitoring/checks'),
-    ('status_page/statuspage'),
-    ('notices'),
-    ('exclusions'),
-    ('tickets/events'),
-    ('accounts/accounts'),
-    ('accounts/contracts'),
-    ('accounts/fees'),
-    ('claims')
+    ('catalog/monitors', null),
+    ('catalog/components', null),
+    ('monitoring/checks', null),
+    ('status_page/statuspage', null),
+    ('notices', null),
+    ('exclusions', null),
+    ('tickets/events', 'tickets/zendesk'),
+    ('accounts/accounts', null),
+    ('accounts/contracts', null),
+    ('accounts/fees', null),
+    ('claims', null)
 ),
 
 final as (
@@ -21,7 +22,9 @@ final as (
         'the feed has no object' as detail
     from feeds
     left outer join raw.source_objects
-        on feeds.feed = source_objects.feed and source_objects.is_in_force
+        on
+            source_objects.feed in (feeds.feed, feeds.other_feed)
+            and source_objects.is_in_force
     where source_objects.object_id is null
 )
 

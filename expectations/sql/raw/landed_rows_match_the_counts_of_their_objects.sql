@@ -68,6 +68,32 @@ kept_rows as (
         count(*) as n
     from raw.terms
     group by terms.object_id
+    union all
+    select
+        zendesk_tickets.object_id,
+        count(*) as n
+    from raw.zendesk_tickets
+    group by zendesk_tickets.object_id
+    union all
+    select
+        zendesk_ticket_events.object_id,
+        count(*) as n
+    from raw.zendesk_ticket_events
+    group by zendesk_ticket_events.object_id
+    union all
+    select
+        zendesk_users.object_id,
+        count(*) as n
+    from raw.zendesk_users
+    group by zendesk_users.object_id
+),
+
+kept_counts as (
+    select
+        kept_rows.object_id,
+        sum(kept_rows.n) as n
+    from kept_rows
+    group by kept_rows.object_id
 ),
 
 check_rows as (
@@ -99,10 +125,12 @@ object_counts as (
         case
             when source_objects.feed = 'monitoring/checks'
                 then coalesce(check_rows.n, 0)
-            else coalesce(kept_rows.n, 0)
+            else coalesce(kept_counts.n, 0)
         end as held_kept
     from raw.source_objects
-    left outer join kept_rows on source_objects.object_id = kept_rows.object_id
+    left outer join
+        kept_counts
+        on source_objects.object_id = kept_counts.object_id
     left outer join
         check_rows
         on source_objects.object_id = check_rows.object_id

@@ -99,6 +99,11 @@ OBJECT_REASONS = _listed(
     Reason("not_ndjson", "The object is a JSON array or pretty-printed.", "Export one JSON object a line."),
     Reason("not_json", "The object is no JSON document.", "Export the API's answer as it is."),
     Reason("not_status_page", "The document is none of Statuspage's three.", "Export the API's answer as it is."),
+    Reason(
+        "not_zendesk",
+        "The document has no lists of `tickets`, `ticket_events` or `users`.",
+        "Export the pages of Zendesk's incremental exports as they are.",
+    ),
     Reason("document_too_large", "The document is over 64 MiB.", "Export pages."),
     Reason("too_many_rows", "The object has over 20 million rows.", "Export smaller objects."),
     Reason("parquet_unreadable", "The Parquet file cannot be read.", "Export it again."),
@@ -108,7 +113,6 @@ OBJECT_REASONS = _listed(
 OBSERVATIONS = _listed(
     Reason("unknown_field", "An object has a field that the contract does not know: ignored.", "None needed."),
     Reason("unknown_prefix", "An object lies below no feed's prefix: ignored.", "Move it below its feed's prefix."),
-    Reason("feed_not_supported", "An object is of a feed that is not landed yet.", "None: it stays in the bucket."),
     Reason(
         "source_deleted",
         "An object's key was deleted: its last version stays in force.",

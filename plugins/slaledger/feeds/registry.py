@@ -7,11 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slaledger.feeds import accounts, catalog, notices, status_page, terms_documents, tickets
+from slaledger.feeds import accounts, catalog, notices, status_page, terms_documents, tickets, zendesk
 from slaledger.feeds.rows import Notes, Parse, Record, Reject, read_csv, read_ndjson
 
 # What we ourselves drop into the bucket.
 OWN_PREFIX = "billing/"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of `raw`, by the columns that a record fills."""
+
+    name: str
+    columns: tuple[str, ...]
+    json_columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -20,12 +29,10 @@ class Feed:
 
     name: str
     format: str  # the one it comes in; checks come in three
-    table: str | None
-    columns: tuple[str, ...] = ()
+    tables: tuple[Table, ...] = ()  # none: checks are reduced; of several, a record names its own
     required: tuple[str, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     parse: Parse | None = None
-    json_columns: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -48,12 +55,10 @@ def _feed(
     return Feed(
         name=name,
         format=format,
-        table=table,
-        columns=tuple(columns.split()),
+        tables=(Table(table, tuple(columns.split()), json_columns),),
         required=tuple(required.split()),
         fields={**dict.fromkeys((required + " " + fields).split()), **(nested or {})},
         parse=parse,
-        json_columns=json_columns,
     )
 
 
@@ -62,38 +67,48 @@ _INTERVAL = {"starts_at": None, "ends_at": None}
 CHECKS = Feed(
     name="monitoring/checks",
     format="ndjson",
-    table=None,
     required=("monitor_id", "location", "checked_at", "status"),
     fields=dict.fromkeys(("monitor_id", "location", "checked_at", "status", "latency_ms", "error")),
 )
 STATUS_PAGE = Feed(
     name="status_page/statuspage",
     format="json",
-    table="incidents",
-    columns=(
-        "listed_in",
-        "is_maintenance",
-        "page_id",
-        "incident_id",
-        "status",
-        "impact",
-        "created_at",
-        "started_at",
-        "resolved_at",
-        "scheduled_for",
-        "scheduled_until",
-        "component_ids",
-        "updates",
+    tables=(
+        Table(
+            "incidents",
+            (
+                *("listed_in", "is_maintenance", "page_id", "incident_id", "status", "impact", "created_at"),
+                *("started_at", "resolved_at", "scheduled_for", "scheduled_until", "component_ids", "updates"),
+            ),
+            json_columns=("updates",),
+        ),
     ),
     fields=status_page.KEPT_FIELDS,
-    json_columns=("updates",),
+)
+ZENDESK = Feed(
+    name="tickets/zendesk",
+    format="json",
+    tables=(
+        Table(
+            "zendesk_tickets",
+            (
+                *("ticket_id", "created_at", "updated_at", "organization_id", "submitter_id", "priority", "status"),
+                *("is_tagged_merged", "is_tagged_spam"),
+            ),
+        ),
+        Table(
+            "zendesk_ticket_events",
+            ("ticket_event_id", "ticket_id", "at", "updater_id", "facts"),
+            json_columns=("facts",),
+        ),
+        Table("zendesk_users", ("user_id", "role", "is_tagged_ai")),
+    ),
+    fields=zendesk.KEPT_FIELDS,
 )
 TERMS = Feed(
     name="terms",
     format="yaml",
-    table="terms",
-    columns=("terms_id", "version", "effective_from", "document"),
-    json_columns=("document",),
+    tables=(Table("terms", ("terms_id", "version", "effective_from", "document"), json_columns=("document",)),),
 )
 
 FEEDS: Mapping[str, Feed] = {
@@ -148,6 +163,7 @@ FEEDS: Mapping[str, Feed] = {
             fields="account_id severity status target_ticket_id automatic",
             parse=tickets.ticket_event,
         ),
+        ZENDESK,
         _feed(
             "accounts/accounts",
             "csv",
@@ -191,18 +207,10 @@ FEEDS: Mapping[str, Feed] = {
     )
 }
 
-# Feeds of the contract that a later version lands; their objects are reported, not lost silently.
-NOT_SUPPORTED = ("tickets/zendesk",)
-
 
 def feed_of(key: str) -> Feed | None:
     """The feed below whose prefix a key lies; None for any other key."""
     return next((feed for feed in FEEDS.values() if key.startswith(feed.prefix)), None)
-
-
-def is_not_supported(key: str) -> bool:
-    """Whether a key lies below the prefix of a feed that is not landed yet."""
-    return any(key.startswith(f"{name}/") for name in NOT_SUPPORTED)
 
 
 def read_rows(feed: Feed, path: Path, notes: Notes) -> tuple[list[status_page.Document], Iterator[Record | Reject]]:
@@ -212,6 +220,8 @@ def read_rows(feed: Feed, path: Path, notes: Notes) -> tuple[list[status_page.Do
     """
     if feed is STATUS_PAGE:
         return status_page.read(path, notes)
+    if feed is ZENDESK:
+        return [], zendesk.read(path)
     if feed is TERMS:
         return [], terms_documents.read(path, notes)
     if feed.format == "csv":

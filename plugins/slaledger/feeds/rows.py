@@ -26,6 +26,7 @@ class Record:
 
     line_number: int
     values: Mapping[str, Any]
+    table: str | None = None  # where its feed has several
 
     @property
     def sha256(self) -> str:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from slaledger.feeds import strict_json, values
-from slaledger.feeds.bodies import MAX_ROW_BYTES, document, first_bytes, refuse_foreign
+from slaledger.feeds import json_documents, strict_json, values
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 from slaledger.feeds.rows import Notes, Record, Reject, kept
 
@@ -65,16 +63,9 @@ def read(path: Path, notes: Notes) -> tuple[list[Document], Iterator[Record | Re
 
     An empty object is an export of no rows, and lists nothing. Raises `ObjectRejected`.
     """
-    start = first_bytes(path)
-    refuse_foreign(start)
-    if not start:
+    root = json_documents.load(path)
+    if root is None:
         return [], iter(())
-    try:
-        root = strict_json.loads(document(path))
-    except strict_json.NotJson as error:
-        raise ObjectRejected("not_json", error.reason) from None
-    if strict_json.is_faulty(root):
-        raise ObjectRejected("not_json", "the document has one key twice, or is no JSON")
     lists = {
         name: root[name]
         for name in ("incidents", "scheduled_maintenances")
@@ -130,25 +121,15 @@ def _rows(
                 "page_id": page_id,
             }
             try:
-                _check_row(item)
+                json_documents.check_row(item)
                 row = _maintenance(item) if is_maintenance else _incident(item, notes)
                 own_page = values.optional_text(item, "page_id")
                 yield Record(number, {**listing, **row, "page_id": page_id or own_page})
             except RowRejected as error:
                 source = item if isinstance(item, dict) else {}
-                yield Reject(number, error.code, error.reason, kept(source, KEPT_FIELDS, lambda i=item: _digest(i)))
-
-
-def _check_row(item: Any) -> None:
-    strict_json.check(item)
-    if not isinstance(item, dict):
-        raise RowRejected("not_an_object", "an item of the list is no object")
-    if len(json.dumps(item, ensure_ascii=False).encode()) > MAX_ROW_BYTES:
-        raise RowRejected("row_too_long", "the item is over 1 MiB")
-
-
-def _digest(item: Any) -> str:
-    return hashlib.sha256(repr(item).encode("utf-8", "backslashreplace")).hexdigest()
+                yield Reject(
+                    number, error.code, error.reason, kept(source, KEPT_FIELDS, partial(json_documents.digest, item))
+                )
 
 
 def _shared(item: Mapping[str, Any], statuses: tuple[str, ...]) -> dict[str, Any]:

@@ -61,6 +61,19 @@ def as_text(value: object, field: str, *, limit: int = MAX_ID_LENGTH) -> str:
     return value
 
 
+def number_id(row: Row, field: str) -> str:
+    """A required id that is a whole JSON number, as its decimal text."""
+    value = _require(row, field)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise RowRejected("wrong_type", f"`{field}` is no whole number")
+    return str(value)
+
+
+def optional_number_id(row: Row, field: str) -> str | None:
+    """An id that is a whole JSON number, as its decimal text, or None where it is absent."""
+    return None if is_absent(row, field) else number_id(row, field)
+
+
 def choice(row: Row, field: str, allowed: Collection[str]) -> str:
     """A required text of an enumeration."""
     value = _require(row, field)

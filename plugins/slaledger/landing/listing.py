@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slaledger import objects, warehouse
-from slaledger.feeds.registry import CHECKS, OWN_PREFIX, feed_of, is_not_supported
+from slaledger.feeds.registry import CHECKS, OWN_PREFIX, feed_of
 from slaledger.feeds.rows import safe
 from slaledger.landing.force import put_in_force
 from slaledger.landing.model import sql
@@ -87,13 +87,11 @@ def freeze_listing(settings: Settings, *, run_id: str) -> Listing:
 def _observe_strays(connection: psycopg.Connection, listed: Iterable[objects.ObjectVersion]) -> None:
     """Report objects that no feed takes, as the bucket is now."""
     strays = [
-        ("feed_not_supported", version.key, "this feed is not landed yet: the object stays in the bucket")
-        if is_not_supported(version.key)
-        else ("unknown_prefix", version.key, "the key lies below no feed's prefix: the object is ignored")
+        ("unknown_prefix", version.key, "the key lies below no feed's prefix: the object is ignored")
         for version in listed
         if version.is_latest and not version.is_deleted and not version.key.endswith("/") and not feed_of(version.key)
     ]
-    connection.execute("delete from raw.observations where code in ('feed_not_supported', 'unknown_prefix')")
+    connection.execute("delete from raw.observations where code = 'unknown_prefix'")
     observe(connection, [(code, safe(key, 300), None, detail) for code, key, detail in strays])
 
 

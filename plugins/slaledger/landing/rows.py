@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from slaledger.feeds.registry import Feed, read_rows
+from slaledger.feeds.registry import Table, read_rows
 from slaledger.feeds.rows import Record, Reject
 from slaledger.feeds.status_page import Document
 from slaledger.landing.model import LandedCounts, Landing
@@ -28,7 +28,15 @@ def land(connection: psycopg.Connection, landing: Landing, *, is_in_force: bool)
     for chunk in _chunks(rows):
         records = [row for row in chunk if isinstance(row, Record)]
         rejects = [row for row in chunk if isinstance(row, Reject)]
-        duplicates = _write_records(connection, landing.object_id, feed, records)
+        duplicates = sum(
+            _write_records(
+                connection,
+                landing.object_id,
+                table,
+                [record for record in records if record.table in (None, table.name)],
+            )
+            for table in feed.tables
+        )
         write_rejects(connection, landing.object_id, rejects)
         counts += LandedCounts(
             rows_read=len(chunk),
@@ -44,21 +52,21 @@ def _chunks(rows: Iterator[Any]) -> Iterator[list[Any]]:
         yield chunk
 
 
-def _write_records(connection: psycopg.Connection, object_id: str, feed: Feed, records: Sequence[Record]) -> int:
+def _write_records(connection: psycopg.Connection, object_id: str, table: Table, records: Sequence[Record]) -> int:
     """Copy the records; how many are duplicates: of a row held, or of an earlier one here."""
     from psycopg import sql
     from psycopg.types.json import Jsonb
 
-    table = sql.Identifier("raw", feed.table)
+    name = sql.Identifier("raw", table.name)
     digests = [record.sha256 for record in records]
     seen = {
         row[0]
         for row in connection.execute(
-            sql.SQL("select row_sha256 from {} where row_sha256 = any(%s)").format(table), [digests]
+            sql.SQL("select row_sha256 from {} where row_sha256 = any(%s)").format(name), [digests]
         )
     }
-    columns = ("object_id", "line_number", "row_sha256", "is_duplicate", *feed.columns)
-    statement = sql.SQL("copy {} ({}) from stdin").format(table, sql.SQL(", ").join(map(sql.Identifier, columns)))
+    columns = ("object_id", "line_number", "row_sha256", "is_duplicate", *table.columns)
+    statement = sql.SQL("copy {} ({}) from stdin").format(name, sql.SQL(", ").join(map(sql.Identifier, columns)))
     duplicates = 0
     with connection.cursor().copy(statement) as copy:
         for record, digest in zip(records, digests, strict=True):
@@ -70,8 +78,8 @@ def _write_records(connection: psycopg.Connection, object_id: str, feed: Feed, r
                     digest,
                     digest in seen,
                     *(
-                        Jsonb(value) if name in feed.json_columns and value is not None else value
-                        for name, value in ((name, record.values[name]) for name in feed.columns)
+                        Jsonb(value) if column in table.json_columns and value is not None else value
+                        for column, value in ((column, record.values[column]) for column in table.columns)
                     ),
                 )
             )

@@ -17,6 +17,53 @@ bounds as (
         on source_objects.object_id = contracts.object_id
 ),
 
+-- Tickets are of the month of their creation, whichever feed tells of it.
+creations as (
+    select
+        ticket_events.ticket_id,
+        ticket_events.at
+    from raw.ticket_events
+    where ticket_events.type = 'created'
+    union
+    select
+        zendesk_tickets.ticket_id,
+        zendesk_tickets.created_at
+    from raw.zendesk_tickets
+),
+
+tellings as (
+    select
+        ticket_events.object_id,
+        ticket_events.ticket_id,
+        ticket_events.at
+    from raw.ticket_events
+    union all
+    select
+        zendesk_tickets.object_id,
+        zendesk_tickets.ticket_id,
+        zendesk_tickets.created_at
+    from raw.zendesk_tickets
+    union all
+    select
+        zendesk_ticket_events.object_id,
+        zendesk_ticket_events.ticket_id,
+        zendesk_ticket_events.at
+    from raw.zendesk_ticket_events
+),
+
+hands as (
+    select
+        zendesk_tickets.submitter_id as user_id,
+        zendesk_tickets.ticket_id
+    from raw.zendesk_tickets
+    union
+    select
+        coalesce(facts.fact ->> 'author_id', zendesk_ticket_events.updater_id),
+        zendesk_ticket_events.ticket_id
+    from raw.zendesk_ticket_events
+    cross join lateral jsonb_array_elements(zendesk_ticket_events.facts) as facts (fact)
+),
+
 spoken as (
     select
         check_spans.object_id,
@@ -44,14 +91,23 @@ spoken as (
     from raw.exclusions
     union all
     select
-        ticket_events.object_id,
-        coalesce(created.at, ticket_events.at) as first_at,
-        coalesce(created.at, ticket_events.at) as last_at
-    from raw.ticket_events
-    left join raw.ticket_events as created
-        on
-            ticket_events.ticket_id = created.ticket_id
-            and created.type = 'created'
+        tellings.object_id,
+        coalesce(creations.at, tellings.at) as first_at,
+        coalesce(creations.at, tellings.at) as last_at
+    from tellings
+    left join creations
+        on tellings.ticket_id = creations.ticket_id
+    union all
+    -- A user's role decides on the tickets that they opened, updated or wrote on.
+    select
+        zendesk_users.object_id,
+        creations.at as first_at,
+        creations.at as last_at
+    from raw.zendesk_users
+    inner join hands
+        on zendesk_users.user_id = hands.user_id
+    inner join creations
+        on hands.ticket_id = creations.ticket_id
     union all
     select
         fees.object_id,

@@ -1,0 +1,41 @@
+"""JSON documents whose lists hold rows: what a status page serves, and Zendesk's pages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from slaledger.feeds import strict_json
+from slaledger.feeds.bodies import MAX_ROW_BYTES, document, first_bytes, refuse_foreign
+from slaledger.feeds.reasons import ObjectRejected, RowRejected
+
+
+def load(path: Path) -> Any:
+    """The document, its rows not yet checked; None where the object is empty. Raises `ObjectRejected`."""
+    start = first_bytes(path)
+    refuse_foreign(start)
+    if not start:
+        return None
+    try:
+        root = strict_json.loads(document(path))
+    except strict_json.NotJson as error:
+        raise ObjectRejected("not_json", error.reason) from None
+    if strict_json.is_faulty(root):
+        raise ObjectRejected("not_json", "the document has one key twice, or is no JSON")
+    return root
+
+
+def check_row(item: Any) -> None:
+    """Raise `RowRejected` unless an item of a list can be a row."""
+    strict_json.check(item)
+    if not isinstance(item, dict):
+        raise RowRejected("not_an_object", "an item of the list is no object")
+    if len(json.dumps(item, ensure_ascii=False).encode()) > MAX_ROW_BYTES:
+        raise RowRejected("row_too_long", "the item is over 1 MiB")
+
+
+def digest(item: Any) -> str:
+    """SHA-256 of an item, in hexadecimal, whatever it holds."""
+    return hashlib.sha256(repr(item).encode("utf-8", "backslashreplace")).hexdigest()
