@@ -24,6 +24,7 @@ def day_number(text: str) -> int:
     return (date.fromisoformat(text) - EPOCH.date()).days
 
 
+@lru_cache(maxsize=1 << 16)
 def parse(text: str) -> Instant:
     """The instant that an ISO 8601 text with an offset names, to the microsecond.
 

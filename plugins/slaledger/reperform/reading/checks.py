@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from slaledger.reperform import instants
@@ -107,15 +108,25 @@ def column_values(column: Any) -> list[Any]:
 def as_text(value: Any) -> Any:
     """A Parquet value as a text; what is neither text nor UTC timestamp stays, and is no text."""
     if isinstance(value, tuple):
-        ticks, ticks_a_second = value
-        microseconds, rest = divmod(ticks * SECOND, ticks_a_second)
-        if rest:
-            raise Unusable("checked_at is finer than a microsecond")
-        try:
-            return instants.to_datetime(microseconds).isoformat()
-        except OverflowError:
-            raise Unusable("checked_at is no date of the calendar") from None
-    if isinstance(value, bytes):
-        value = value.decode(errors="surrogateescape")
-        check_texts(value)
-    return value
+        return instant_text(*value)
+    return decoded(value) if isinstance(value, bytes) else value
+
+
+@lru_cache(maxsize=1 << 16)
+def instant_text(ticks: int, ticks_a_second: int) -> str:
+    """A UTC timestamp as ISO 8601."""
+    microseconds, rest = divmod(ticks * SECOND, ticks_a_second)
+    if rest:
+        raise Unusable("checked_at is finer than a microsecond")
+    try:
+        return instants.to_datetime(microseconds).isoformat()
+    except OverflowError:
+        raise Unusable("checked_at is no date of the calendar") from None
+
+
+@lru_cache(maxsize=1 << 10)
+def decoded(value: bytes) -> str:
+    """A usable text."""
+    text = value.decode(errors="surrogateescape")
+    check_texts(text)
+    return text

@@ -36,17 +36,14 @@ def text(row: Fields, name: str) -> str:
 
 def optional_choice(row: Fields, name: str, choices: Collection[str]) -> str | None:
     """One of the choices, or None if it is absent."""
-    value = optional_text(row, name)
-    if value is not None and value not in choices:
-        raise Unusable(f"{name} is none of {', '.join(sorted(choices))}")
-    return value
+    return None if optional_text(row, name) is None else choice(row, name, choices)
 
 
 def choice(row: Fields, name: str, choices: Collection[str]) -> str:
     """One of the choices."""
-    text(row, name)
-    value = optional_choice(row, name, choices)
-    assert value is not None
+    value = text(row, name)
+    if value not in choices:
+        raise Unusable(f"{name} is none of {', '.join(sorted(choices))}")
     return value
 
 
