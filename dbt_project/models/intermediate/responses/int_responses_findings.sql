@@ -5,6 +5,10 @@ events as (
     select * from {{ ref('int_ticket_events') }}
 ),
 
+zendesk_events as (
+    select * from {{ ref('int_zendesk_ticket_events') }}
+),
+
 tickets as (
     select * from {{ ref('int_tickets') }}
 ),
@@ -45,6 +49,24 @@ creations as (
         ))[1] as object_id
     from events
     group by events.ticket_id
+),
+
+unknown_users as (
+    select
+        zendesk_events.user_id,
+        count(distinct zendesk_events.ticket_id) as ticket_count,
+        min({{ in_byte_order('zendesk_events.ticket_id') }})
+            as first_ticket_id
+    from zendesk_events
+    inner join of_month
+        on zendesk_events.ticket_id = of_month.ticket_id
+    inner join build
+        on zendesk_events.occurred_at <= build.as_of
+    where
+        zendesk_events.user_id is not null
+        and not zendesk_events.is_user_known
+        and not zendesk_events.is_automatic
+    group by zendesk_events.user_id
 ),
 
 final as (
@@ -133,6 +155,28 @@ final as (
         on
             of_month.ticket_id = survivors.ticket_id
             and of_month.ticket_id = survivors.survivor_ticket_id
+    union all
+    select
+        'ticket_user_unknown' as code,
+        unknown_users.user_id as subject,
+        null::uuid as object_id,
+        'No users export of Zendesk has this user, who is taken for a'
+        || ' customer on ' || unknown_users.ticket_count
+        || ' tickets, the first is ' || unknown_users.first_ticket_id || '.'
+            as detail
+    from unknown_users
+    union all
+    select
+        'organization_of_several_accounts' as code,
+        accounts.zendesk_organization_id as subject,
+        null::uuid as object_id,
+        'Several accounts name this organization of Zendesk: its tickets are'
+        || ' taken for those of account '
+        || min({{ in_byte_order('accounts.account_id') }}) || '.' as detail
+    from accounts
+    where accounts.zendesk_organization_id is not null
+    group by accounts.zendesk_organization_id
+    having count(*) > 1
 )
 
 select * from final

@@ -1,28 +1,53 @@
--- Grain: one ticket event that had happened by the as-of time.
+-- Grain: one ticket event that had happened by the as-of time. What both ticket
+-- feeds tell of one ticket id is about one ticket.
 with
 
-events as (
+exported_events as (
     select * from {{ ref('stg_tickets__events') }}
+),
+
+zendesk_events as (
+    select * from {{ ref('int_zendesk_ticket_events') }}
 ),
 
 build as (
     select * from {{ ref('stg_audit__current_build') }}
 ),
 
-final as (
+events as (
     select
-        events.ticket_id,
-        events.event_id,
-        events.occurred_at,
-        events.event_type,
-        events.actor,
-        events.account_id,
-        events.severity,
-        events.status,
-        events.target_ticket_id,
-        events.is_automatic,
-        events.object_id,
-        events.line_number
+        exported_events.ticket_id,
+        exported_events.event_id,
+        exported_events.occurred_at,
+        exported_events.event_type,
+        exported_events.actor,
+        exported_events.account_id,
+        exported_events.severity,
+        exported_events.status,
+        exported_events.target_ticket_id,
+        exported_events.is_automatic,
+        exported_events.object_id,
+        exported_events.line_number
+    from exported_events
+    union all
+    select
+        zendesk_events.ticket_id,
+        zendesk_events.event_id,
+        zendesk_events.occurred_at,
+        zendesk_events.event_type,
+        zendesk_events.actor,
+        zendesk_events.account_id,
+        zendesk_events.severity,
+        zendesk_events.status,
+        zendesk_events.target_ticket_id,
+        zendesk_events.is_automatic,
+        zendesk_events.object_id,
+        zendesk_events.line_number
+    from zendesk_events
+),
+
+final as (
+    select events.*
     from events
     inner join build
         on events.occurred_at <= build.as_of

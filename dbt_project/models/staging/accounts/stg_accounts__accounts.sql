@@ -10,6 +10,7 @@ final as (
         in_force.company_name,
         in_force.company_key,
         in_force.is_sandbox,
+        in_force.zendesk_organization_id,
         in_force.object_id,
         in_force.object_key,
         in_force.line_number,
