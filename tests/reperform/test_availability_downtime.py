@@ -6,10 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from slaledger.reperform import availability
 from slaledger.reperform.records import SECOND
 from tests.reperform.worlds import (
     CATEGORIES,
     ENTERPRISE,
+    LATER,
     MINUTE,
     SERVICES,
     checks,
@@ -152,6 +154,39 @@ def test_an_outage_is_as_long_as_it_was_over_all_time_and_both_regions():
     # What the as-of time leaves too short is up.
     exports = world(excluded[0], **terms)
     assert [minutes(figures(exports, as_of=t(f"04-20 10:{at}"))[0])[0] for at in ("09", "10")] == [0, 10]
+
+
+def test_an_outage_across_two_versions_is_one():
+    """Partial outages count from 10:05 on: what was none before does not lengthen the outage."""
+    second = replace(ENTERPRISE, effective_from=t("04-20 10:05"), partial_outage_counts=True, minimum_outage=6 * MINUTE)
+    partial = outage("dashboard", span="04-20 10:00/10:10", status="partial_outage")
+    major = outage("dashboard", span="04-20 10:02/10:05", name="i2")
+    assert minutes(figures(world(partial, second))[0]) == (0, 0, 0)
+    assert minutes(figures(world(partial, major, second))[0]) == (8, 0, 0)
+
+
+def test_each_contract_has_its_own_terms_and_regions():
+    own = replace(ENTERPRISE, terms_id="own", evidence="monitoring", minimum_outage=0)
+    exports = world(
+        own,
+        contract("k2", region="us"),
+        contract("k3", terms_id="own"),
+        outage("dashboard@eu", span="04-20 10:00/10:06"),
+        outage("dashboard@us", span="04-20 10:00/10:03", name="i2"),
+        minimum_outage=5 * MINUTE,
+    )
+    rows, _ = availability.account_months(exports, service_month="2026-04", as_of=LATER)
+    assert [row["counted_seconds"] // MINUTE for row in rows] == [6, 0, 0]
+
+
+def test_only_what_makes_it_so_is_a_source():
+    second = replace(monitor(), monitor_id="second")
+    exports = world(monitor(), checks("udu"), second, contract(starts_at=t("04-20 10:00"), ends_at=t("04-20 10:03")))
+    assert [(one["kind"], one["source_ids"]) for one in figures(exports)[1]] == [
+        ("unknown", ["second"]),
+        ("counted", ["probe-dashboard"]),
+        ("unknown", ["second"]),
+    ]
 
 
 def test_a_short_outage_beside_silence_could_be_a_long_one():
@@ -341,6 +376,14 @@ ANNOUNCED = notice("announce", "04-10 00:00", "04-20 02:00/04:00")
         ([ANNOUNCED, notice("extend", "04-20 03:00", "04-20 02:00/05:00")], 120),
         ([ANNOUNCED, notice("extend", "04-12 03:00", "04-20 02:00/05:00")], 180),
         ([ANNOUNCED, notice("extend", "04-12 03:00", "04-20 02:00/05:00"), notice("cancel", "04-20 04:30")], 150),
+        (
+            [
+                ANNOUNCED,
+                replace(ANNOUNCED, notice_id="n2", maintenance_id="two"),
+                notice("cancel", "04-20 03:00", maintenance_id="two"),
+            ],
+            120,
+        ),
         # Announced anew after a cancellation.
         ([ANNOUNCED, notice("cancel", "04-11 00:00"), notice("announce", "04-12 00:00", "04-20 02:00/03:00")], 60),
         ([ANNOUNCED, notice("announce", "04-10 00:00", "04-20 03:00/05:00", maintenance_id="two")], 180),
@@ -414,6 +457,20 @@ def silent(*contents, **terms):
 def test_unknown_only_where_it_matters(contents, terms, expected):
     row, _ = silent(*contents, **terms)
     assert minutes(row) == expected
+
+
+def test_under_all_only_the_unknown_services_make_it_unknown():
+    both = ("call_routing", "dashboard")
+    down = outage("call_routing", span="04-20 10:05/10:07")
+    row, downtime = silent(down, down_when="all", core_services=both)
+    assert minutes(row) == (0, 0, 2)
+    assert told(downtime) == [("unknown", ["dashboard"], [], ["probe-dashboard"], (605, 607))]
+    excused = entry("x1", "04-20 10:00/10:06", services=both, incident_ids=("i1",))
+    row, downtime = silent(down, excused, down_when="all", core_services=both)
+    assert told(downtime) == [
+        ("unknown", ["dashboard"], ["third_party_meta"], ["probe-dashboard", "x1"], (605, 606)),
+        ("unknown", ["dashboard"], [], ["probe-dashboard"], (606, 607)),
+    ]
 
 
 def test_every_instant_is_of_one_kind():

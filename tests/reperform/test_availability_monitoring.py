@@ -158,6 +158,31 @@ def test_an_incident_ends_at_its_resolution():
     assert declared(world(still_open), as_of=t("04-20 10:20")) == []
 
 
+def test_of_several_resolutions_the_last_holds():
+    told = updates(
+        PARTIAL[1],
+        ("04-20 10:40", "resolved", None),
+        ("04-20 10:50", "investigating", None),
+        ("04-20 11:30", "resolved", None),
+    )
+    again = incident("i1", "dashboard", span=DAY_20, resolved_at=None, updates=told)
+    assert declared(world(again)) == [(between("04-20 10:20/11:30"), "major_outage")]
+    reopened = replace(again, status="investigating", updates=told[1:])
+    assert declared(world(reopened), as_of=t("04-20 11:00")) == [(between("04-20 10:20/11:00"), "major_outage")]
+
+
+def test_of_two_updates_of_an_instant_the_first_listed_is_the_later():
+    told = updates(("04-20 10:20", "investigating", "major_outage"), ("04-20 10:20", "investigating", "partial_outage"))
+    exports = world(incident("i1", "dashboard", span=DAY_20, updates=told))
+    assert declared(exports) == [(between("04-20 10:20/12:00"), "partial_outage")]
+
+
+def test_an_incident_that_is_not_created_yet_declares_nothing():
+    told = incident("i1", "dashboard", span=DAY_20, impact="critical", updates=(), started_at=t("04-20 09:00"))
+    assert declared(world(told), as_of=t("04-20 10:00")) == []
+    assert declared(world(told), as_of=t("04-20 10:00:01")) == [(between("04-20 09:00/10:00:01"), "major_outage")]
+
+
 @pytest.mark.parametrize(
     ("changes", "as_of", "expected"),
     [
@@ -239,6 +264,15 @@ OTHER = incident("i2", "billing_portal", span="04-20 10:00/10:01")
         ),
         ([document(OPEN, exported_at="04-20 11:00"), document(exported_at="04-20 13:00", kind="summary")], 160),
         ([document(OPEN, exported_at="04-20 13:00"), document(exported_at="04-20 11:00", kind="summary")], None),
+        # The incident itself says that it was open by then.
+        (
+            [
+                document(OPEN, exported_at="04-20 11:00", page_updated_at=None),
+                document(exported_at="04-20 10:10", kind="summary"),
+                document(exported_at="04-20 10:50", kind="summary"),
+            ],
+            30,
+        ),
         (
             [
                 document(OPEN, exported_at="04-20 11:00", kind="summary"),

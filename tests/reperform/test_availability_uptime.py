@@ -147,6 +147,12 @@ def test_an_outage_longer_than_the_month_never_makes_uptime_negative():
         ({"ends_at": t("04-10 12:00")}, "04-20 10:00/10:30", 13_680, "100"),
         ({"suspensions": ((t("04-20 10:10"), t("04-20 10:20")),)}, "04-20 10:00/10:30", 43_190, "99.953692984487"),
         ({"suspensions": ((t("04-11 00:00"), None), (t("04-05 00:00"), t("04-06 00:00")))}, None, 12_960, "100"),
+        (
+            {"suspensions": ((t("04-05 00:00"), t("04-11 00:00")), (t("04-06 00:00"), t("04-07 00:00")))},
+            None,
+            34_560,
+            "100",
+        ),
     ],
 )
 def test_the_measured_period(changes, span, measured, percent):
@@ -275,6 +281,30 @@ def test_unknown_time_holds_a_month_until_a_person_decides():
         assert [one["kind"] for one in downtime] == kinds
         stale = replace(decision, about={**about, "unknown_seconds": 0})
         assert figures(exports, decisions=[stale])[0]["status"] == "held"
+
+
+def test_a_decision_on_time_that_is_in_part_covered_and_touches_downtime():
+    """Of 58 unknown minutes 10 are covered; the three before them are down."""
+    exports = silent_for_an_hour(excluded_time="out_of_base")
+    exports.checks["probe-dashboard", "fra"] = [
+        (at, "down" if t("04-20 09:58") < at <= t("04-20 10:00") else status)
+        for at, status in exports.checks["probe-dashboard", "fra"]
+    ]
+    exports.register.append(entry("x1", "04-20 10:50/11:00"))
+    row, downtime = figures(exports)
+    assert minutes(row) == (3, 0, 58)
+    assert row["uptime_percent_low"] == uptime.stored(100 * (1 - Fraction(51, 43_200 - 10)))
+    assert [one["kind"] for one in downtime] == ["counted", "unknown", "unknown"]
+
+    about = {f"{kind}_seconds": row[f"{kind}_seconds"] for kind in ("measured", "counted", "excluded", "unknown")}
+    rejected, approved = (Decision("held_month", "k1", "2026-04", kind, about=about) for kind in (False, True))
+    decided, downtime = figures(exports, decisions=[rejected, approved])  # the last word holds
+    assert minutes(decided) == (51, 10, 0)
+    assert decided["uptime_percent"] == row["uptime_percent_low"]
+    assert [(one["kind"], one["started_at"], one["ended_at"]) for one in downtime] == [
+        ("counted", t("04-20 09:59"), t("04-20 10:50")),
+        ("excluded", t("04-20 10:50"), t("04-20 11:00")),
+    ]
 
 
 def test_only_a_guaranteed_month_with_its_fee_is_held():

@@ -144,9 +144,6 @@ def _instants_of_change(view: View, span: Span, evidence: Evidence) -> list[Inst
         for service in version.core_services:
             for region in view.regions:
                 found.update(evidence.pair((service, region), version).changes(span))
-            if version.minimum_outage:
-                for lengths in _outage_lengths(view, service, evidence):
-                    found.update(lengths.changes(span))
     for entry in view.entries:
         found.update(entry.span)
     for notice in view.notices:
@@ -241,7 +238,7 @@ def _decide(span: Span, down_when: str, services: dict[str, list[PairState]]) ->
 
     def holds(test: Callable[[PairState], bool]) -> bool:
         told = [any(test(state) for state in states) for states in services.values()]
-        return any(told) if down_when == "any" else bool(told) and all(told)
+        return any(told) if down_when == "any" else all(told)
 
     if holds(lambda state: state.counts):
         kind, at_worst, makes, spares = "counted", "counted", "counts", None
