@@ -1,6 +1,7 @@
--- Fails if, after any line, the lines of its contract, month, basis and currency
--- do not add up to the credit that was owed then, its percent of the fee, or to
--- nothing where it was taken back: sum of credits = sum of lines (rule L2).
+-- Fails if, after any line, the lines of its contract, month, basis and
+-- currency do not add up to the credit that was owed then, its percent of the
+-- fee, or to nothing where it was taken back: sum of credits = sum of lines
+-- (rule L2).
 with
 
 lines as (

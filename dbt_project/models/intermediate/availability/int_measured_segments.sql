@@ -1,5 +1,6 @@
--- Grain: one segment of a class of account-months: those of one scope that are
--- measured over the same time (rule D6). Most share the whole month.
+-- Grain: one segment, of one kind, services and categories, of a class of
+-- account-months: those of one scope that are measured over the same time
+-- (rule D6). Most share the whole month. Segments of a class never overlap.
 with
 
 contract_months as (
@@ -23,7 +24,9 @@ classes as (
         on contract_months.contract_id = contract_scopes.contract_id
 ),
 
-final as (
+-- Cut before they are merged: a source that says nothing within the measured
+-- period is no evidence of it.
+pieces as (
     select
         classes.scope_id,
         classes.measured,
@@ -42,6 +45,24 @@ final as (
             tstzrange(scope_segments.started_at, scope_segments.ended_at)
         )
     ) as pieces (piece)
+),
+
+merged as (
+    {{ merge_segments('pieces', ['scope_id', 'measured']) }}
+),
+
+final as (
+    select
+        merged.scope_id,
+        merged.measured,
+        merged.kind,
+        merged.is_covered,
+        merged.services,
+        merged.categories,
+        merged.source_ids,
+        merged.started_at,
+        merged.ended_at
+    from merged
 )
 
 select * from final

@@ -48,7 +48,13 @@ states as (
             as is_monitoring_down,
         bool_or(covered.source_kind = 'monitor') as is_monitoring_not_up,
         bool_or(covered.source_kind = 'incident') as is_declared_down,
-        {{ sorted_texts('covered.source_id') }} as source_ids
+        -- What says down, and what would have to say it where nothing does.
+        {{ sorted_texts('covered.source_id') }} filter (
+            where covered.state = 'down'
+        ) as down_source_ids,
+        {{ sorted_texts('covered.source_id') }} filter (
+            where covered.source_kind = 'incident' or covered.state = 'unknown'
+        ) as unknown_source_ids
     from covered
     group by
         covered.judgement_id, covered.service, covered.region, covered.rung
@@ -79,7 +85,10 @@ final as (
         rungs.ended_at,
         scenarios.is_down_low,
         scenarios.is_down_high,
-        scenarios.source_ids
+        case
+            when scenarios.is_down_low then scenarios.down_source_ids
+            else scenarios.unknown_source_ids
+        end as source_ids
     from scenarios
     inner join rungs
         on

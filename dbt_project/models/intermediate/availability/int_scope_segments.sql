@@ -1,5 +1,4 @@
--- Grain: one stretch of a scope's time that is not up, of one kind, services
--- and exclusion categories; stretches of a scope never overlap.
+-- Grain: one rung of a scope that is not up: of what kind it is, and why.
 with
 
 scope_states as (
@@ -34,7 +33,7 @@ attributes as (
         scope_states.is_covered
 ),
 
-segments as (
+final as (
     select
         attributes.scope_id,
         attributes.started_at,
@@ -45,23 +44,6 @@ segments as (
         attributes.source_ids,
         coalesce(attributes.categories, '{}') as categories
     from attributes
-),
-
-merged as (
-    {{ merge_segments('segments', ['scope_id']) }}
-),
-
-final as (
-    select
-        merged.scope_id,
-        merged.started_at,
-        merged.ended_at,
-        merged.kind,
-        merged.is_covered,
-        merged.services,
-        merged.categories,
-        merged.source_ids
-    from merged
 )
 
 select * from final

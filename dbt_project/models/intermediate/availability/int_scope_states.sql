@@ -157,9 +157,11 @@ final as (
         case verdicts.verdict
             when 'counted'
                 then verdicts.is_down_low and not verdicts.is_excluded
-            when 'unknown' then not verdicts.is_excluded
-            when 'excluded' then verdicts.is_down_low
-            when 'unknown covered' then true
+            when 'unknown'
+                then not verdicts.is_excluded and not verdicts.is_counted_low
+            when 'excluded'
+                then verdicts.is_down_low and not verdicts.is_counted_high
+            when 'unknown covered' then not verdicts.is_service_down_low
             else false
         end
 )
