@@ -166,6 +166,26 @@ def test_without_a_contract_the_standard_enterprise_terms_judge(changes):
     assert (row["status"], row["reason"]) == ("pending", "month_not_over")
 
 
+@pytest.mark.parametrize(("thresholds_from", "day"), [("period_start", "11"), ("period_end", "21")])
+def test_of_the_standard_terms_the_version_judges_that_measures_the_month(thresholds_from, day):
+    first = replace(
+        ENTERPRISE, version="1", thresholds_from=thresholds_from, effective_from=parse("2026-02-01T00:00:00Z")
+    )
+    second = replace(
+        ENTERPRISE, version="2", claims_within_days=20, effective_from=parse("2026-03-31T23:59:59.999999Z")
+    )
+    third = replace(ENTERPRISE, version="3", claims_within_days=30, effective_from=parse("2026-04-01T00:00:00Z"))
+    (row,) = rows(message(), months=[], terms=(first, second, third))
+    assert row["deadline_at"] == parse(f"2026-04-{day}T00:00:00Z")
+
+
+def test_where_no_terms_are_in_force_nothing_is_late():
+    made = exports(claims=(message(LATER, account_id=None),))
+    made.terms = {}
+    (row,) = claims(made, service_month="2026-03", as_of=NEXT_DAY, entitled=())
+    assert (row["deadline_at"], row["status"], row["reason"]) == (None, "pending", "incomplete: account_id missing")
+
+
 def test_an_account_without_a_contract_in_the_month_is_told_so():
     assert judged(message(), months=[]) == ("rejected", "no_contract")
     over = parse("2026-04-01T00:00:00Z")

@@ -225,6 +225,15 @@ def test_targets_over_a_change_of_clocks(told, due_at):
         (["2026-04-08T12:00:00Z created agent P1"], "opened_by_company", "P1"),
         (["2026-04-08T12:00:00Z created ai P1"], "opened_by_company", "P1"),
         ([f"{NOON} P1", "2026-04-08T13:59:59.999999Z status_changed customer solved"], "solved_by_customer", "P1"),
+        (
+            [
+                f"{NOON} P1",
+                "2026-04-08T12:59:59.999999Z status_changed customer solved",
+                "2026-04-08T13:00:00Z public_reply agent",
+            ],
+            "solved_by_customer",
+            "P1",
+        ),
         # Final, also if reopened; before the deadline then in force, though not before the one that it is raised to.
         (
             [
@@ -305,7 +314,12 @@ def test_what_comes_after_the_as_of_time_does_not_exist():  # 105
 def test_the_severity_shown_is_the_one_when_the_clock_stopped_or_the_deadline_passed():
     raised = "2026-04-20T00:00:00Z severity_changed agent P1"
     assert row(f"{NOON} P3", "2026-04-08T13:00:00Z public_reply agent", raised)["severity"] == "P3"
+    assert row(f"{NOON} P3", "2026-04-20T00:00:00Z public_reply agent", raised)["severity"] == "P3"
+    at_once = "2026-04-08T13:00:00Z severity_changed agent"
+    replied = row(f"{NOON} P3", "2026-04-08T13:00:00Z public_reply agent", f"{at_once} P1")
+    assert (replied["severity"], replied["outcome"]) == ("P1", "met")
     assert row(f"{NOON} P3", raised)["severity"] == "P3"
+    assert row(f"{NOON} P3", at_once)["severity"] == "P3"  # a change that names none
     assert row(NOON, raised)["severity"] == "P1"
 
 
@@ -339,6 +353,7 @@ def test_of_several_contracts_the_earliest_deadline_then_the_lower_id():
     [
         ({"account_id": "A2"}, "no_active_contract", None),
         ({"starts_at": parse("2026-04-08T12:00:00.000001Z")}, "no_active_contract", None),
+        ({"starts_at": parse("2026-04-08T12:00:00Z")}, None, "K1"),
         ({"ends_at": parse("2026-04-08T12:00:00Z")}, "no_active_contract", None),
         ({"suspensions": ((parse("2026-04-08T12:00:00Z"), None),)}, "no_active_contract", None),
         ({"suspensions": ((parse("2026-04-01T12:00:00Z"), parse("2026-04-08T12:00:00Z")),)}, None, "K1"),
