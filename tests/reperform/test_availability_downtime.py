@@ -163,6 +163,8 @@ def test_an_outage_across_two_versions_is_one():
     major = outage("dashboard", span="04-20 10:02/10:05", name="i2")
     assert minutes(figures(world(partial, second))[0]) == (0, 0, 0)
     assert minutes(figures(world(partial, major, second))[0]) == (8, 0, 0)
+    longer = outage("dashboard", span="04-20 10:00/10:11", status="partial_outage")
+    assert minutes(figures(world(longer, second))[0]) == (6, 0, 0)
 
 
 def test_each_contract_has_its_own_terms_and_regions():
