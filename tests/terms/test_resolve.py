@@ -236,6 +236,19 @@ def test_a_refused_version_is_as_if_it_were_not_there():
     assert (child.parent, child.content["claims"]["within"]) == (("acme", "1"), "20d")
 
 
+def test_a_mended_document_takes_the_place_of_a_refused_one():
+    """What was rejected has never been a version: its number is free."""
+    resolution = resolve(
+        acme("1", "2026-02-01"),
+        acme("2", "2026-03-01", "time_zone: Europe/Berlin\n"),
+        acme("2", "2026-03-01", "plan: mended\n"),
+        acme("2", "2026-03-01", "plan: toolate\n"),
+    )
+    assert [name for name, _, _ in refused(resolution)] == ["1.yml"]
+    assert [changed.name for changed in resolution.changed] == ["3.yml"]
+    assert [entry.content["plan"] for entry in versions_of(resolution)] == ["enterprise", "mended"]
+
+
 def test_a_fault_that_comes_of_another_goes_with_it():
     """The eldest version is refused for its parent: its zone binds nobody."""
     resolution = resolve(

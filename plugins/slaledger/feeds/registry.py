@@ -108,7 +108,11 @@ ZENDESK = Feed(
 TERMS = Feed(
     name="terms",
     format="yaml",
-    tables=(Table("terms", ("terms_id", "version", "effective_from", "document"), json_columns=("document",)),),
+    tables=(
+        Table(
+            "terms", ("terms_id", "version", "effective_from", "document", "lines"), json_columns=("document", "lines")
+        ),
+    ),
 )
 
 FEEDS: Mapping[str, Feed] = {

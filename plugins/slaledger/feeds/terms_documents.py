@@ -45,4 +45,6 @@ def _terms(text: str, first_line: int) -> dict[str, object]:
         "version": values.text(reading.content, "version"),
         "effective_from": values.instant(reading.content, "effective_from"),
         "document": json.loads(to_json(reading.content)),
+        # From the document's own first line, so that a copy of it elsewhere is a duplicate.
+        "lines": {path: line - first_line + 1 for path, line in reading.lines.items()},
     }

@@ -35,7 +35,7 @@ def landed(connection: psycopg.Connection) -> Landed:
     # A landed version never changes nor goes (T1): overwritten objects speak, too.
     rows = connection.execute(
         """
-        select t.object_id::text, o.key, t.line_number, o.exported_at, o.last_modified, t.document::text
+        select t.object_id::text, o.key, t.line_number, o.exported_at, o.last_modified, t.document::text, t.lines
         from raw.terms as t inner join raw.source_objects as o using (object_id)
         """
     ).fetchall()
@@ -49,8 +49,9 @@ def landed(connection: psycopg.Connection) -> Landed:
                 object_id=object_id,
                 line_number=line_number,
                 exported_at=exported_at,
+                lines={path: line_number - 1 + line for path, line in (lines or {}).items()},
             )
-            for object_id, key, line_number, exported_at, last_modified, text in rows
+            for object_id, key, line_number, exported_at, last_modified, text, lines in rows
         ],
         catalog_services=frozenset(service for (service,) in services),
     )

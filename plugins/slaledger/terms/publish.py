@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import psycopg
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+# PostgreSQL reads these names as abbreviations, of one offset all year; the IANA data base has them keep the clocks of:
+SHADOWED_ZONES = {"CET": "Europe/Brussels", "EET": "Europe/Athens", "MET": "Europe/Brussels", "WET": "Europe/Lisbon"}
 # Holidays of the library are expanded for these years, whatever the month: the same calendar in every build.
 HOLIDAY_YEARS = range(2015, 2051)
 
@@ -31,7 +33,7 @@ class PublishedTerms:
 
 
 def publish(settings: Settings) -> PublishedTerms:
-    """Replace `raw.terms_versions`, `raw.terms_faults` and `raw.calendar_holidays`, in one transaction."""
+    """Replace `raw.terms_versions`, what was refused, and `raw.calendar_holidays`, in one transaction."""
     with connect(settings.warehouse) as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('slaledger.terms'))")
         known = landed(connection)
@@ -39,6 +41,7 @@ def publish(settings: Settings) -> PublishedTerms:
         connection.execute("delete from raw.terms_versions")
         connection.execute("delete from raw.terms_faults")
         connection.execute("delete from raw.calendar_holidays")
+        connection.execute("delete from raw.observations where code = 'terms_version_changed'")
         _insert_versions(connection, resolution)
         _insert_refused(connection, resolution)
     return PublishedTerms(versions=len(resolution.versions), refused=len(resolution.faults))
@@ -110,7 +113,7 @@ def _row(entry: Resolved, until: Any, calendars: dict[str, Any]) -> dict[str, An
         "landed_late": document.exported_at is not None and document.exported_at > document.effective_from,
         "plan": content["plan"],
         "is_guaranteed": content["guaranteed"],
-        "time_zone": content["time_zone"],
+        "time_zone": _zone(content["time_zone"]),
         "commitment_percent": availability["commitment"],
         "core_services": availability["core_services"],
         "down_when": availability["down_when"],
@@ -129,7 +132,7 @@ def _row(entry: Resolved, until: Any, calendars: dict[str, Any]) -> dict[str, An
         "claims_must_include": claims["must_include"],
         "counted_reply": response["counted_reply"],
         "calendar_id": calendar_id,
-        "calendar_time_zone": response["calendar"]["time_zone"],
+        "calendar_time_zone": _zone(response["calendar"]["time_zone"]),
         "response_targets": _json({name: _target(text) for name, text in response["targets"].items()}),
         "response_credits": _json(
             [{"severity": each["severity"], "percent": _text(each["percent"])} for each in response["credits"]]
@@ -137,6 +140,10 @@ def _row(entry: Resolved, until: Any, calendars: dict[str, Any]) -> dict[str, An
         "response_credit_cap_percent": response["response_credit_cap"],
         "document": canonical(content),
     }
+
+
+def _zone(name: str) -> str:
+    return SHADOWED_ZONES.get(name, name)
 
 
 def _seconds(text: str) -> int:

@@ -123,30 +123,31 @@ def resolve_all(documents: Iterable[Document], *, catalog_services: Iterable[str
     """Fill in what each version inherits, and refuse what cannot stand beside the others.
 
     `documents` in any order; of equal (id, version) the lowest rank stands and others are `changed` where their
-    content differs. A refused document is as if it were not there: what is left is looked at again, until all
-    stands. `core_services` may name `catalog_services` and those of the shipped documents.
+    content differs. A refused document is as if it were not there (a mended one of that version stands): what is
+    left is looked at again, until all stands. `core_services` may name `catalog_services` and those of the shipped
+    documents.
     """
     resolution = Resolution()
-    standing: dict[Key, Document] = {}
-    for document in sorted(documents, key=lambda each: each.rank):
-        first = standing.setdefault(document.key, document)
-        if first is not document and canonical(first.content) != canonical(document.content):
-            resolution.changed.append(document)
     known = set(catalog_services)
-    for document in standing.values():
+    # Of each version all that was exported of it, the lowest rank first.
+    exported: dict[Key, list[Document]] = {}
+    for document in sorted(documents, key=lambda each: each.rank):
+        exported.setdefault(document.key, []).append(document)
         if document.rank == SHIPPED:
             known.update(document.content["availability"]["core_services"])
     while True:
-        pool = _Pool(standing.values())
-        found = {key: faults for key, document in standing.items() if (faults := list(_faults(document, pool, known)))}
+        pool = _Pool(copies[0] for copies in exported.values() if copies)
+        found = {each.key: faults for each in pool.in_order() if (faults := list(_faults(each, pool, known)))}
         if not found:
             break
         # A fault may come of another document that is refused in the same round: the most basic ones first.
         basic = min(kind for faults in found.values() for kind, _ in faults)
         for key, faults in found.items():
             if any(kind == basic for kind, _ in faults):
-                document = standing.pop(key)
+                document = exported[key].pop(0)
                 resolution.faults += [(document, fault) for _, fault in faults]
+    for copies in exported.values():
+        resolution.changed += [each for each in copies[1:] if canonical(each.content) != canonical(copies[0].content)]
     resolution.versions = [each for document in pool.in_order() if (each := pool.resolved(document))]
     return resolution
 

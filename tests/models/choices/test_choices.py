@@ -1,4 +1,4 @@
-"""Each *(choice)* of the rules works from the terms document, through the models: as it is, chosen, and from the turn."""
+"""Each *(choice)* of the rules works from the terms document, through the models, and in the middle of a month."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 -- Grain: one thing that the contracts of the build's month report: code, the
 -- contract, where it was read, and the detail (rules M5, T1, T2, T3).
-with
+with recursive
 
 contract_months as (
     select * from {{ ref('int_contract_months') }}
@@ -184,8 +184,39 @@ changed_terms as (
     having count(*) > 1
 ),
 
-late_terms as (
+used_terms as (
     select distinct
+        terms_versions.terms_id,
+        terms_versions.terms_version
+    from contract_months
+    inner join terms_versions
+        on
+            contract_months.terms_id = terms_versions.terms_id
+            and contract_months.month_starts_at
+            < coalesce(terms_versions.effective_until, 'infinity')
+            and contract_months.month_ends_at > terms_versions.effective_from
+),
+
+-- What a version inherits changes with its parents, too (rule T2).
+lineage as (
+    select
+        used_terms.terms_id,
+        used_terms.terms_version
+    from used_terms
+    union distinct
+    select
+        terms_versions.extends_terms_id as terms_id,
+        terms_versions.extends_terms_version as terms_version
+    from lineage
+    inner join terms_versions
+        on
+            lineage.terms_id = terms_versions.terms_id
+            and lineage.terms_version = terms_versions.terms_version
+    where terms_versions.extends_terms_id is not null
+),
+
+late_terms as (
+    select
         'terms_landed_late' as code,
         terms_versions.terms_id || ' ' || terms_versions.terms_version
             as subject,
@@ -194,13 +225,11 @@ late_terms as (
             'landed after its effective_from %s, and holds from there',
             {{ instant_text('terms_versions.effective_from') }}
         ) as detail
-    from contract_months
+    from lineage
     inner join terms_versions
         on
-            contract_months.terms_id = terms_versions.terms_id
-            and contract_months.month_starts_at
-            < coalesce(terms_versions.effective_until, 'infinity')
-            and contract_months.month_ends_at > terms_versions.effective_from
+            lineage.terms_id = terms_versions.terms_id
+            and lineage.terms_version = terms_versions.terms_version
     where terms_versions.is_landed_late
 ),
 
