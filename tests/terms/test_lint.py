@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jsonschema
 import pytest
@@ -14,7 +15,8 @@ from typer.testing import CliRunner
 
 from slaledger import terms
 from slaledger.cli import app
-from slaledger.settings import TERMS_DIR
+from slaledger.settings import PROJECT_DIR, TERMS_DIR
+from slaledger.terms.resolve import DEFAULTS
 from tests.terms.test_document import FAULTS, HEAD
 from tests.terms.test_resolve import acme
 
@@ -142,6 +144,32 @@ def test_what_the_lint_passes_the_schema_passes(text):
 @pytest.mark.parametrize(("body", "line", "says"), FAULTS, ids=[body.replace("\n", "⏎")[:60] for body, _, _ in FAULTS])
 def test_what_the_schema_can_say_it_refuses_as_the_lint_does(body, line, says):
     assert is_sound_in_the_editor(HEAD + body) == any(each in says for each in BEYOND)
+
+
+def test_the_page_on_writing_terms_is_right(tmp_path):
+    """Its example is sound, and its table has every field with its default."""
+    page = (PROJECT_DIR / "docs/writing-terms.md").read_text()
+    (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    write(tmp_path, acme=example)
+    assert lint(tmp_path, "acme.yml")[0] == 0
+    listed = dict(re.findall(r"^\| `([a-z_.]+)`(?: \*)? \| ([^|]*?) *\|", page, re.MULTILINE))
+    fields = set(_fields(schema()["properties"])) - {"id", "version", "effective_from", "extends"}
+    assert set(listed) == fields
+    said = {"all three": "company_name, account_id, incident_timeline", "none": ""}
+    for path, default in listed.items():
+        value: Any = DEFAULTS
+        for name in path.split("."):
+            value = value.get(name, "") if isinstance(value, dict) else ""
+        text = ", ".join(value) if isinstance(value, list) else "" if value is None else json.dumps(value).strip('"')
+        assert said.get(default, default.strip("`").replace("null", "")) == text, path
+
+
+def _fields(properties: dict, path: str = "") -> Iterator[str]:
+    for name, field in properties.items():
+        if "properties" in field and name != "targets":
+            yield from _fields(field["properties"], f"{path}{name}.")
+        else:
+            yield path + name
 
 
 def test_the_schema_requires_what_the_lint_does():

@@ -148,6 +148,7 @@ def test_the_same_content_again_is_no_change():
     assert not resolve(text, text.replace("99.90", "99.9")).changed
 
 
+@pytest.mark.edge(116)
 def test_two_versions_with_one_start_are_refused():
     resolution = resolve(acme("1", "2026-02-01"), acme("2", "2026-02-01"))
     assert refused(resolution) == [("1.yml", 3, "has the effective_from of version 1 of acme")]

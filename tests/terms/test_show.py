@@ -106,6 +106,7 @@ ACME = acme(
 )
 
 
+@pytest.mark.edge(110)
 def test_what_is_inherited_says_from_which_version():
     found = shown("acme", GROUP, ACME)
     enterprise = "klink-enterprise 2026-01"
