@@ -23,45 +23,34 @@ zones as (
     select versions.calendar_time_zone from versions
 ),
 
-targets as (
-    select
-        coalesce(max((targets.target ->> 'business_days')::integer), 0)
-            as longest_days
+counts as (
+    select versions.claims_within_days as day_count from versions
+    union all
+    select (targets.target ->> 'business_days')::integer as day_count
     from versions
     cross join
         lateral jsonb_each(versions.response_targets)
             as targets (severity, target)
-),
-
-claim_terms as (
-    select coalesce(max(versions.claims_within_days), 0) as longest_days
-    from versions
-),
-
-holiday_counts as (
-    select count(*)::integer as holidays
+    union all
+    select count(*)::integer as day_count
     from holidays
     inner join build
-        on holidays.holiday_date >= build.service_month - 3
+        on holidays.holiday_date >= build.service_month
     group by holidays.calendar_id
 ),
 
+-- N business days and H holidays end within 1.4 (N + H) + 9 days, which is less
+-- than four times the longest count: the standard terms alone count to 10.
 reach as (
     select
         build.service_month - 3 as first_day,
-        (greatest(
+        greatest(
             build.service_month + interval '1 month',
             build.as_of at time zone 'UTC'
-        ))::date
-        + 14
-        + 2 * targets.longest_days
-        + 2 * coalesce(
-            (select max(holiday_counts.holidays) from holiday_counts), 0
-        )
-        + claim_terms.longest_days as last_day
+        )::date + 4 * max(counts.day_count) as last_day
     from build
-    cross join targets
-    cross join claim_terms
+    cross join counts
+    group by build.service_month, build.as_of
 ),
 
 midnights as (
@@ -73,8 +62,8 @@ midnights as (
     from zones
     cross join reach
     cross join lateral generate_series(
-        (reach.first_day - 2)::timestamp,
-        (reach.last_day + 2)::timestamp,
+        reach.first_day::timestamp,
+        reach.last_day::timestamp,
         interval '1 day'
     ) as series (midnight)
 ),
@@ -82,6 +71,7 @@ midnights as (
 steps as (
     select
         midnights.*,
+        lag(midnights.utc_offset) over zone_days is null as is_first,
         lead(midnights.utc_offset) over zone_days as next_utc_offset
     from midnights
     window zone_days as (
@@ -119,8 +109,7 @@ starts as (
         '-infinity'::timestamptz as started_at,
         steps.utc_offset
     from steps
-    cross join reach
-    where steps.midnight = reach.first_day - 2
+    where steps.is_first
     union all
     select
         changes.time_zone,
@@ -175,15 +164,12 @@ final as (
         (days.started_at at time zone days.time_zone)
         - (days.started_at at time zone 'UTC') as utc_offset
     from days
-    cross join reach
     left outer join changes
         on
             days.time_zone = changes.time_zone
             and days.started_at < changes.changed_at
             and days.ended_at > changes.changed_at
-    where
-        days.local_day >= reach.first_day
-        and days.local_day <= reach.last_day
+    where days.ended_at is not null
 )
 
 select * from final
