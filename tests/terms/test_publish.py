@@ -162,3 +162,34 @@ def test_terms_in_such_a_zone_are_published_under_the_other_name(bucket: Bucket)
         "select time_zone, calendar_time_zone, document ->> 'time_zone' from raw.terms_versions where terms_id = 'acme'"
     )
     assert rows(bucket, query) == [("Europe/Brussels", "Europe/Lisbon", "CET")]
+
+
+EDGES = [
+    "availability: {commitment: 0, core_services: [], minimum_outage: 99999999s}",
+    "availability: {commitment: 100.0, core_services: [billing_portal], minimum_outage: 9999d}",
+    "maintenance: {notice: 0s, channels: []}",
+    "maintenance: {notice: 99999h, channels: [status_page]}",
+    "claims: {within: 0d, must_include: []}",
+    "claims: {within: 9999d}",
+    "credits: [{below: 100, percent: 0}, {below: 0, percent: 100}]",
+    "credits: [{below: 99.99999999999, percent: 0.00000000001}]",
+    "response_times: {targets: {P1: 0s, P2: 9999d, P3: 0 business days, P4: 999 business days}}",
+    "response_times: {calendar: {holidays: [0001-01-01, 9999-12-31, 9999-12-31]}}",
+    "response_times: {calendar: {holidays: [], time_zone: Pacific/Apia}}",
+    "response_times: {credits: [{severity: P4, percent: 100}], response_credit_cap: 0}",
+]
+
+
+def test_what_the_lint_passes_can_be_published_and_shown(bucket: Bucket):
+    bucket.put("catalog/components/all", "component_id,name,service,region\nc,Portal,billing_portal,eu\n")
+    texts = [acme("1", "2026-02-01", f"{body}\n", terms_id=f"t{number}") for number, body in enumerate(EDGES)]
+    for start in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999-14:00", "2026-02-01T00:00:00+14:00"):
+        solo = acme("1", "2026-02-01", terms_id=f"t{len(texts)}").replace("2026-02-01T00:00:00Z", start)
+        texts.append(solo)
+    bucket.put("terms/all", "---\n".join(texts))
+    # Nothing is in force in the year 1 to extend, and no instant in UTC is that late.
+    assert publish(bucket) == terms.PublishedTerms(versions=3 + len(texts) - 2, refused=1)
+    assert rows(bucket, "select count(*) from raw.quarantined_rows") == [(1,)]
+    landed = terms.read_landed(bucket.settings)
+    for number in range(len(EDGES)):
+        assert len(list(terms.tables(terms.version_in_force(f"t{number}", AS_OF, landed)))) == 8

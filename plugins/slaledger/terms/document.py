@@ -14,6 +14,8 @@ from slaledger.terms.faults import MAX_DIGITS, Fault, Path, judge
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 
+# What a value is without a tag, or with the plain ones.
+_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 _SEPARATOR = re.compile(r"---(?:\s|$)")
 
 
@@ -100,6 +102,9 @@ class _Source:
 
         line = self.first_line + node.start_mark.line
         self.lines[path] = line
+        prefix, _, kind = node.tag.rpartition(":")
+        if prefix != "tag:yaml.org,2002" or kind not in _KINDS:
+            self.faults.append(Fault(line, f"uses the tag {node.tag[:60]}: write the value alone"))
         if len(path) > MAX_DEPTH:
             raise _Unreadable(line, "is nested too deeply")
         if isinstance(node, yaml.MappingNode):
@@ -119,7 +124,7 @@ class _Source:
         if not node.value.isprintable():
             # Also because the $ of a pattern lets a line break at the end pass.
             self.faults.append(Fault(line, "has a value with a line break or another character that does not print"))
-        return _scalar(node.tag.rpartition(":")[2], node.value)
+        return _scalar(kind, node.value)
 
 
 def _scalar(kind: str, text: str) -> Any:
