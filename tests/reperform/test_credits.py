@@ -215,6 +215,14 @@ def test_a_held_month_does_not_hold_its_response_credit_and_a_blocked_one_blocks
     assert (blocked["response_time"]["credit_percent"], blocked["response_time"]["amount"]) == (2, None)
 
 
+def test_response_credits_need_measured_time_but_no_uptime():
+    nothing = account_month(None, terms_id="responses", measured_seconds=0)
+    found = rows(nothing, tickets=[breach("P1")], terms=(RESPONSES,))["response_time"]
+    assert (found["status"], found["reason"], found["amount"]) == ("not_eligible", "no_measured_time", 0)
+    excluded = account_month(None, terms_id="responses", reason="no_time_left_in_base")
+    assert rows(excluded, tickets=[breach("P1")], terms=(RESPONSES,))["response_time"]["amount"] == 20
+
+
 def test_one_claim_covers_both_bases():
     claimed = replace(RESPONSES, claims_required=True)
     found = rows(

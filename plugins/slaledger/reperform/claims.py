@@ -1,7 +1,4 @@
-"""Claims: what each comes to, for every contract that its account had in the month (section C).
-
-A message received at exactly the as-of time has been received, a later one has not.
-"""
+"""Claims: what each comes to, for every contract that its account had in the month (section C)."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import Any
 
 from slaledger.reperform import terms
 from slaledger.reperform.entitlements import Entitlement
-from slaledger.reperform.instants import first_day, month_bounds, next_month, start_of_day
+from slaledger.reperform.instants import first_day, has_happened, month_bounds, next_month, start_of_day
 from slaledger.reperform.records import ClaimMessage, Decision, Exports, Instant, TermsVersion
 
 Row = dict[str, Any]
@@ -74,7 +71,7 @@ def _claims(exports: Exports, *, service_month: str, as_of: Instant) -> list[Cla
     """The claims whose first message names the month."""
     messages: dict[str, list[ClaimMessage]] = {}
     for message in exports.claims:
-        if message.received_at <= as_of:
+        if has_happened(message.received_at, as_of=as_of):
             messages.setdefault(message.claim_id, []).append(message)
     found = []
     for claim_id, own in messages.items():

@@ -1,7 +1,7 @@
 """Response times: a row for each ticket of a service month (section R).
 
-An event at exactly the as-of time has happened, a later one has not. What the events of one instant do to a ticket,
-they do in this order: changes of severity, then a reply or a solution; several changes in the order of their ids.
+What the events of one instant do to a ticket, they do in this order: changes of severity, then a reply or a solution;
+several changes in the order of their ids.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slaledger.reperform import calendars, terms
-from slaledger.reperform.instants import month_bounds, service_month_of
+from slaledger.reperform.instants import has_happened, month_bounds, service_month_of
 from slaledger.reperform.records import DAY, Contract, Exports, Instant, TermsVersion, TicketEvent
 
 
@@ -68,7 +68,8 @@ def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> l
 def _tickets(exports: Exports, *, as_of: Instant) -> dict[str, Ticket]:
     """The tickets that exist at the as-of time; of several creations of one the earliest is its own."""
     events = sorted(
-        (event for event in exports.ticket_events if event.at <= as_of), key=lambda event: (event.at, event.event_id)
+        (event for event in exports.ticket_events if has_happened(event.at, as_of=as_of)),
+        key=lambda event: (event.at, event.event_id),
     )
     tickets: dict[str, Ticket] = {}
     for event in events:
