@@ -9,8 +9,9 @@
         source_objects.key as object_key
     from {{ relation }} as landed
     inner join {{ source('raw', 'source_objects') }} as source_objects
-        on landed.object_id = source_objects.object_id
-    where source_objects.is_in_force
+        on
+            landed.object_id = source_objects.object_id
+            and source_objects.is_in_force
     order by
         {% for column in key_columns %}landed.{{ column }}, {% endfor %}
         source_objects.exported_at desc,

@@ -16,8 +16,9 @@ in_force as (
         source_objects.key as object_key
     from claims
     inner join source_objects
-        on claims.object_id = source_objects.object_id
-    where source_objects.is_in_force
+        on
+            claims.object_id = source_objects.object_id
+            and source_objects.is_in_force
     order by
         claims.claim_id,
         claims.row_sha256,

@@ -20,8 +20,9 @@ final as (
         check_streaks.object_id
     from check_streaks
     inner join source_objects
-        on check_streaks.object_id = source_objects.object_id
-    where source_objects.is_in_force
+        on
+            check_streaks.object_id = source_objects.object_id
+            and source_objects.is_in_force
 )
 
 select * from final

@@ -21,8 +21,9 @@ final as (
         source_objects.key as object_key
     from status_page_documents
     inner join source_objects
-        on status_page_documents.object_id = source_objects.object_id
-    where source_objects.is_in_force
+        on
+            status_page_documents.object_id = source_objects.object_id
+            and source_objects.is_in_force
 )
 
 select * from final
