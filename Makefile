@@ -18,10 +18,10 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test lint format lock clean
+.PHONY: help setup demo test test-deep lint format lock clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## Make the virtual environment, with everything in it
 	@:
@@ -45,6 +45,9 @@ demo: setup  ## Run the sample month on the embedded stack, and print its credit
 test: setup  ## Run the tests (at most 10 minutes)
 	@# Two at once, a file each, in the order of their folders: the slow ones, that mostly wait, begin first.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-deep: setup  ## Compare both routes over 50,000 account-months and 100,000 tickets
+	@$(BIN)/python -m pytest -m deep -s tests/second_route
 
 lint: setup  ## Run ruff, sqlfluff and yamllint
 	@$(BIN)/ruff check .

@@ -108,8 +108,9 @@ def _keyed(world: World, feed: str) -> list[Upload]:
 def _variant(world: World, feed: str, row: Row) -> Row:
     """Another row of the same key: with what a row beside it says, in some of the other fields."""
     other = world.rng.choice(world.rows[feed])
-    # A ticket happens after it was created: only replies are ever dated before.
-    names = [name for name in other if name not in KEYS[feed] and (feed, name) != ("tickets/events", "at")]
+    # A ticket is created once, and first: only replies are ever dated before.
+    kept = (*KEYS[feed], "at", "type") if feed == "tickets/events" else KEYS[feed]
+    names = [name for name in other if name not in kept]
     taken = {name: other[name] for name in names if world.chance(40)}
     return {**row, **taken}
 
