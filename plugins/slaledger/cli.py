@@ -218,12 +218,15 @@ def terms_lint(files: Annotated[list[Path], typer.Argument(help="Terms documents
     """
     from slaledger import terms
 
-    faults = terms.lint_files(files, _landed_terms())
+    landed = _landed_terms()
+    faults = terms.lint_files(files, landed)
     for name, fault in faults:
         out.print(f"{name}:{fault.line}: {fault.message}", markup=False, soft_wrap=True)
+    if landed is None:
+        err.print("Held against the standard terms alone: neither a catalog nor what has landed is known here.")
     if faults:
         raise typer.Exit(3)
-    out.print(f"{len(files)} files, no fault.")
+    out.print(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no fault.")
 
 
 @terms_app.command("show")

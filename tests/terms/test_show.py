@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from slaledger import terms
 from slaledger.cli import app
 from slaledger.months import parse_instant
+from slaledger.settings import TERMS_DIR
 from tests.terms.test_resolve import acme, document
 
 SIX = (
@@ -198,6 +199,9 @@ def test_a_pipe_gets_no_colours_and_the_exit_codes_hold():
     assert "\x1b" not in done.stdout + done.stderr
     unknown = sla("show", "nobody")
     assert unknown.returncode == 2 and "klink-enterprise, klink-growth, klink-starter" in unknown.stderr
+    linted = sla("lint", str(TERMS_DIR / "klink-growth.yml"))
+    assert (linted.returncode, linted.stdout) == (0, "1 file, no fault.\n")
+    assert linted.stderr.startswith("Held against the standard terms alone")
     assert sla("show", "klink-growth", "--as-of", "yesterday").returncode == 2
     assert sla("show", "klink-growth", "--as-of", "2025-12-31T23:59:59Z").returncode == 2
 
