@@ -115,6 +115,9 @@ def written() -> list[Story]:
     reply = [Step(hour, "public_reply")]
     stories += [Story(monday, "P1", reply, organization) for organization in (902, 903, 904, 905, None)]
     stories += [Story(monday, "P1", reply, opener=opener) for opener in ("agent", "ai")]
+    # After the first as-of time: till then it is measured.
+    for ending in ("merged_into", "marked_spam"):
+        stories.append(Story(at("2026-03-19T09:00:00"), "P1", [*reply, Step(48 * hour, ending)]))
     return stories
 
 
@@ -209,6 +212,10 @@ def as_zendesk(ticket_id: int, story: Story, pages: Pages) -> None:
         }
         pages.events.append(event)
     ended = {step.type for step in story.steps}
+    # Either alone is no spam: to be deleted, or to be tagged.
+    status, spam_tags = "deleted" if "marked_spam" in ended else "open", ["spam"] if "marked_spam" in ended else []
+    if not spam_tags and rng.random() < 0.1:
+        status, spam_tags = rng.choice((("deleted", []), ("open", ["spam"])))
     pages.tickets.append(
         {
             "id": ticket_id,
@@ -217,12 +224,8 @@ def as_zendesk(ticket_id: int, story: Story, pages: Pages) -> None:
             "organization_id": story.organization,
             "submitter_id": person[story.opener],
             "priority": PRIORITIES[severity],
-            "status": "deleted" if "marked_spam" in ended or rng.random() < 0.05 else "open",
-            "tags": [
-                "vip",
-                *(["closed_by_merge"] if "merged_into" in ended else []),
-                *(["spam"] if "marked_spam" in ended else []),
-            ],
+            "status": status,
+            "tags": ["vip", *(["closed_by_merge"] if "merged_into" in ended else []), *spam_tags],
             "subject": SECRET,
             "description": SECRET,
             "via": {"channel": "email", "source": {"from": {"address": SECRET}}},
