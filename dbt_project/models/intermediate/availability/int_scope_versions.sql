@@ -31,6 +31,7 @@ final as (
     select
         scopes.scope_id,
         scopes.region,
+        scopes.terms_id,
         version_periods.terms_version,
         version_periods.in_force,
         version_periods.evidence,
