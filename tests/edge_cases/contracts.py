@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.edge_cases.cases import APRIL, MARCH, MAY, Expected, case
+from tests.edge_cases.cases import APRIL, MARCH, OCTOBER, Expected, case
 from tests.edge_cases.world import World
 
 
@@ -110,7 +110,7 @@ def a_contract_that_ends_is_measured_to_that_instant(world: World, expect: Expec
         counted_seconds=1800,
         uptime_percent="99.780701754385",
     )
-    expect.none("fct_account_months", MAY, "C-e113")
+    expect.none("fct_account_months", OCTOBER, "C-e113")
 
 
 @case(114)

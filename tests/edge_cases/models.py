@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import date
 from typing import Any
 
@@ -26,11 +27,11 @@ _LANDED = {
 }
 
 
-def account(pipeline: Pipeline) -> Rows:
-    """Account for every month as of its instant, one of them closed, and give what each table then said."""
+def account(pipeline: Pipeline, *, months: Collection[str] = tuple(AS_OF)) -> Rows:
+    """Account for months as of their instants, one of them closed, and give what each table then said."""
     found: Rows = defaultdict(list)
-    for month, as_of in AS_OF.items():
-        run_id = pipeline.run(month, as_of, close=month == CLOSED)
+    for month in months:
+        run_id = pipeline.run(month, AS_OF[month], close=month == CLOSED)
         if month == CLOSED:
             # As Airflow does after a lost heartbeat (line 135).
             ledger.post_month(pipeline.settings, run_id=run_id)

@@ -76,6 +76,14 @@ def a_range_that_does_not_reach_a_tier_is_not_held(world: World, expect: Expecte
     )
 
 
+@case(76)
+def a_day_without_checks_is_unknown(world: World, expect: Expected) -> None:
+    # 24 h between two checks, less the two minutes that the first holds: 86,280 s; as downtime they were 96.67… %.
+    world.customer("e76")
+    world.watched("e76", {"fra": "u" + "." * 1439 + "u"})
+    expect.month("C-e76", APRIL, counted_seconds=0, unknown_seconds=86280, status="held")
+
+
 @case(68)
 def flapping_that_is_never_confirmed_is_up(world: World, expect: Expected) -> None:
     # Down every other minute of an hour, `confirm` 2: each streak is one check too short.

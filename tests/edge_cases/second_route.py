@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -21,13 +22,13 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANTS = frozenset({"measured_from", "measured_until"})
 
 
-def account(tree: Path) -> Rows:
-    """Every month as of its instant, from a tree that `sla put` would upload."""
+def account(tree: Path, *, months: Collection[str] = tuple(AS_OF)) -> Rows:
+    """Months as of their instants, from a tree that `sla put` would upload."""
     shipped = [path.read_bytes() for path in sorted((PROJECT_DIR / "terms").glob("*.yml"))]
     exports = reading.read(objects.from_directory(tree), shipped_terms=shipped)
     found: Rows = defaultdict(list)
-    for month, as_of in AS_OF.items():
-        microseconds = (instant(as_of) - _EPOCH) // timedelta(microseconds=1)
+    for month in months:
+        microseconds = (instant(AS_OF[month]) - _EPOCH) // timedelta(microseconds=1)
         figures = route.reperform(exports, service_month=month, as_of=microseconds)
         for mart in MARTS:
             table = f"fct_{mart}"

@@ -14,37 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.edge_cases import (  # noqa: F401  (the cases of each are told below)
-    cases,
-    claims,
-    contracts,
-    exclusions,
-    ingestion,
-    models,
-    monitoring,
-    scope,
-    second_route,
-    stories,
-    tickets,
-    uptime,
-)
+from tests.edge_cases import collected, models, second_route, stories
 from tests.edge_cases.cases import AS_OF, TABLES, Case, agree
+from tests.edge_cases.collected import CASES, differing
 from tests.edge_cases.models import Rows
-from tests.edge_cases.world import World
 from tests.support.pipeline import Pipeline
 
-# A landing and six builds, on whatever machine.
+# A landing and four builds, on whatever machine.
 pytestmark = pytest.mark.timeout(900)
-
-WORLD = World()
-CASES = [*stories.told(), *cases.told(WORLD)]
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("given")
-    stories.write(directory)
-    WORLD.write(directory)
+    collected.write(directory)
     return directory
 
 
@@ -68,14 +51,6 @@ def parameters(tables: Collection[str]) -> list:
     ]
 
 
-def differing(case: Case, rows: Rows, tables: Collection[str]) -> str:
-    return "\n".join(
-        f"{table} {month} {owner}\n  expected {expected}\n  but got {rows[table, month, owner]}"
-        for (table, month, owner), expected in case.expected.rows.items()
-        if table in tables and not agree(expected, rows[table, month, owner])
-    )
-
-
 @pytest.mark.parametrize("case", parameters(TABLES))
 def test_by_the_models(by_models: Rows, case: Case) -> None:
     assert differing(case, by_models, TABLES) == ""
@@ -84,6 +59,15 @@ def test_by_the_models(by_models: Rows, case: Case) -> None:
 @pytest.mark.parametrize("case", parameters(second_route.SAID))
 def test_by_the_second_route(by_second_route: Rows, case: Case) -> None:
     assert differing(case, by_second_route, second_route.SAID) == ""
+
+
+@pytest.mark.edge(80)
+def test_every_month_records_the_code_and_the_time_zone_data_it_was_reckoned_with(
+    by_models: Rows, pipeline: Pipeline
+) -> None:
+    builds = pipeline.rows("select to_char(service_month, 'YYYY-MM') as month, * from audit.builds")
+    assert {build["month"] for build in builds} == set(AS_OF)
+    assert all(build["tzdata_version"] and build["code_version"] for build in builds)
 
 
 def test_the_comparison_sees_a_cell_a_row_too_few_and_a_row_too_many() -> None:

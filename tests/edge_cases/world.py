@@ -20,7 +20,7 @@ Period = tuple[str, str]  # half-open
 
 # Objects are exported then, unless a case says otherwise: after each of the months.
 EXPORTED_AT = datetime(2026, 12, 10, 6, tzinfo=UTC)
-BILLED = ("2026-02", "2026-03", "2026-04", "2026-05", "2026-10", "2026-11")
+BILLED = ("2026-03", "2026-04", "2026-10", "2026-11")
 
 _SUFFIXES = {
     "catalog/monitors": "csv",
@@ -59,13 +59,13 @@ class World:
             self.metadata.setdefault(key, {})["exported-at"] = exported_at
         return key
 
-    def write(self, directory: Path) -> None:
-        """A file per object and, where an object has metadata, one beside it."""
+    def write(self, directory: Path, *, exported_at: datetime = EXPORTED_AT) -> None:
+        """A file per object, exported then unless its metadata, in a file beside it, says otherwise."""
         for key, rows in self.rows.items():
             path = directory / key
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(body(key, rows), encoding="utf-8")
-            os.utime(path, (EXPORTED_AT.timestamp(), EXPORTED_AT.timestamp()))
+            os.utime(path, (exported_at.timestamp(), exported_at.timestamp()))
             if key in self.metadata:
                 path.with_name(path.name + ".meta.json").write_text(json.dumps(self.metadata[key]), encoding="utf-8")
 
@@ -290,4 +290,7 @@ def body(key: str, rows: Sequence[Row]) -> str:
     if key.endswith(".yml"):
         (document,) = rows
         return json.dumps(document)
-    return "".join(json.dumps(row) + "\n" for row in rows)
+    if key.startswith("tickets/zendesk/"):
+        (document,) = rows
+        return json.dumps(document)
+    return "".join((row if isinstance(row, str) else json.dumps(row)) + "\n" for row in rows)

@@ -1,5 +1,6 @@
 -- Rule D8: what is not counted, excluded or unknown is up, and never less than
--- nothing. A blocked account-month may have no figures, but never some.
+-- nothing. An account-month that is blocked, or will be for want of terms, may
+-- have no figures, but never some.
 with
 
 account_months as (
@@ -34,7 +35,12 @@ final as (
             + account_months.unknown_seconds
             <= account_months.measured_seconds
             and account_months.measured_seconds < 1e8,
-            account_months.status = 'blocked'
+            (
+                account_months.status = 'blocked'
+                or account_months.reason in (
+                    'terms_unknown', 'terms_not_in_force'
+                )
+            )
             and num_nulls(
                 account_months.counted_seconds,
                 account_months.excluded_seconds,

@@ -1,4 +1,4 @@
-"""Claims (rules C1 to C7): `edge-cases.md`, Claims, each line by its number."""
+"""Claims (rules C1 to C7) at five moments; the lines of edge-cases.md by their numbers: tests/edge_cases."""
 
 from __future__ import annotations
 

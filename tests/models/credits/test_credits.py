@@ -1,4 +1,4 @@
-"""Credits (rules U4 to U6, R7, C1, C5): `edge-cases.md`, Credits, each line by its number."""
+"""Credits (rules U4 to U6, R7, C1, C5) at five moments; the lines of edge-cases.md: tests/edge_cases."""
 
 from __future__ import annotations
 
