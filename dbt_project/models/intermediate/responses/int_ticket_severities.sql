@@ -5,14 +5,6 @@ events as (
     select * from {{ ref('int_ticket_events') }}
 ),
 
-tickets as (
-    select * from {{ ref('int_tickets') }}
-),
-
-build as (
-    select * from {{ ref('stg_audit__current_build') }}
-),
-
 final as (
     select
         events.ticket_id,
@@ -26,10 +18,6 @@ final as (
                 {{ in_byte_order('events.event_id') }}
         ) as ordinal
     from events
-    inner join tickets
-        on events.ticket_id = tickets.ticket_id
-    inner join build
-        on {{ is_near_month('tickets.created_at', 'build.service_month') }}
     where
         events.event_type in ('created', 'severity_changed')
         and events.severity is not null
