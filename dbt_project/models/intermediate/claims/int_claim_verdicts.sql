@@ -72,24 +72,29 @@ complete as (
     from subjects
     inner join claim_terms
         on
-            coalesce(subjects.contract_id, '')
-            = coalesce(claim_terms.contract_id, '')
+            -- Rule C2: of an unknown account, those that judge without one.
+            coalesce(claim_terms.contract_id, '')
+            = case
+                when subjects.is_account_known
+                    then coalesce(subjects.contract_id, '')
+                else ''
+            end
     left outer join standings
         on subjects.contract_id = standings.contract_id
     cross join lateral (
         select
             coalesce(
-                array_agg(parts.part order by parts.part)
+                array_agg(parts.part order by parts.ordinal)
                 filter (where parts.given_at is null),
                 '{}'
             ) as missing,
             max(parts.given_at) as last_given_at
         from (
             values
-            ('account_id', subjects.account_given_at),
-            ('company_name', subjects.company_given_at),
-            ('incident_timeline', subjects.timeline_given_at)
-        ) as parts (part, given_at)
+            (1, 'company_name', subjects.company_given_at),
+            (2, 'account_id', subjects.account_given_at),
+            (3, 'incident_timeline', subjects.timeline_given_at)
+        ) as parts (ordinal, part, given_at)
         where parts.part = any(claim_terms.claims_must_include)
     ) as inclusions
 ),
