@@ -82,7 +82,21 @@ withdrawn as (
             and documents.is_complete
             and (stated.exported_at, convert_to(stated.object_key, 'UTF8'))
             < (documents.exported_at, convert_to(documents.object_key, 'UTF8'))
-    where stated.incident_id <> all(documents.incident_ids)
+    where
+        stated.incident_id <> all(documents.incident_ids)
+        -- A row that cannot be used lists it, too.
+        and not exists (
+            select later.object_key
+            from documents as later
+            where
+                later.page_id = documents.page_id
+                and (later.exported_at, convert_to(later.object_key, 'UTF8'))
+                > (
+                    documents.exported_at,
+                    convert_to(documents.object_key, 'UTF8')
+                )
+                and stated.incident_id = any(later.incident_ids)
+        )
 ),
 
 resolved as (
