@@ -19,6 +19,16 @@ build as (
     select * from {{ ref('stg_audit__current_build') }}
 ),
 
+-- All versions of an id have one zone (rule T4): it is known when none of them
+-- is in force yet, too.
+zones as (
+    select
+        versions.terms_id,
+        min(versions.time_zone) as time_zone
+    from versions
+    group by versions.terms_id
+),
+
 final as (
     select
         tickets.ticket_id,
@@ -26,7 +36,7 @@ final as (
         tickets.created_at,
         versions.terms_id,
         versions.terms_version,
-        versions.time_zone,
+        zones.time_zone,
         versions.counted_reply,
         versions.calendar_id,
         versions.calendar_time_zone,
@@ -45,6 +55,7 @@ final as (
                 or tickets.created_at < contracts.ends_at
             )
             and not contracts.suspensions @> tickets.created_at
+    left outer join zones on contracts.terms_id = zones.terms_id
     left outer join versions
         on
             contracts.terms_id = versions.terms_id

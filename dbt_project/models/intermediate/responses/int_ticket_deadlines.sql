@@ -53,7 +53,6 @@ beginnings as (
     order by
         ticket_contracts.ticket_id,
         targets.due_at,
-        ticket_contracts.terms_id is null,
         {{ in_byte_order('ticket_contracts.contract_id') }}
 ),
 
