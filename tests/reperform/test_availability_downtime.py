@@ -237,10 +237,11 @@ def test_terms_that_change_within_the_month_judge_each_instant():
         ({"approved_by": None}, 0),
         ({"approved_by": "ada"}, 0),
         ({"approved_at": None}, 0),
-        ({"approved_at": t("05-10 00:00")}, 0),  # the as-of time
-        ({"approved_at": t("05-10 00:00") - 1}, 60),
+        ({"approved_at": t("05-10 00:00")}, 60),  # the as-of time
+        ({"approved_at": t("05-10 00:00") + 1}, 0),
         ({"revoked_at": t("05-01 00:00")}, 0),
-        ({"revoked_at": t("05-10 00:00")}, 60),
+        ({"revoked_at": t("05-10 00:00")}, 0),
+        ({"revoked_at": t("05-10 00:00") + 1}, 60),
         ({"category": "customer_connectivity"}, 0),
         ({"category": "customer_connectivity", "account_ids": ("acme",)}, 60),
         ({"incident_ids": ()}, 0),

@@ -158,6 +158,13 @@ def test_an_incident_ends_at_its_resolution():
     assert declared(world(still_open), as_of=t("04-20 10:20")) == []
 
 
+def test_what_updates_set_ends_with_the_update_that_resolved_whatever_resolved_at_says():
+    told = incident("i1", "dashboard", span=DAY_20, updates=updates(PARTIAL[1], ("04-20 12:30", "resolved", None)))
+    assert declared(world(told)) == [(between("04-20 10:20/12:30"), "major_outage")]
+    without = replace(told, updates=updates(PARTIAL[1]))
+    assert declared(world(without)) == [(between("04-20 10:20/12:00"), "major_outage")]
+
+
 def test_of_several_resolutions_the_last_holds():
     told = updates(
         PARTIAL[1],
@@ -179,8 +186,8 @@ def test_of_two_updates_of_an_instant_the_first_listed_is_the_later():
 
 def test_an_incident_that_is_not_created_yet_declares_nothing():
     told = incident("i1", "dashboard", span=DAY_20, impact="critical", updates=(), started_at=t("04-20 09:00"))
-    assert declared(world(told), as_of=t("04-20 10:00")) == []
-    assert declared(world(told), as_of=t("04-20 10:00:01")) == [(between("04-20 09:00/10:00:01"), "major_outage")]
+    assert declared(world(told), as_of=t("04-20 10:00") - 1) == []
+    assert declared(world(told), as_of=t("04-20 10:00")) == [(between("04-20 09:00/10:00"), "major_outage")]
 
 
 @pytest.mark.parametrize(

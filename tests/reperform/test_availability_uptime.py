@@ -244,6 +244,9 @@ def test_thresholds_are_those_of_the_start_or_of_the_last_instant():
     assert (row["terms_version"], row["met"], row["commitment_percent"]) == ("2026-04", False, Decimal("99.99"))
     row, _ = figures(world(contract(ends_at=t("04-12 09:00")), second, thresholds_from="period_end"))
     assert row["terms_version"] == "2026-01"
+    suspended = contract(suspensions=((t("03-01 00:00"), None),))  # what is active stands in for what is measured
+    row, _ = figures(world(suspended, second, thresholds_from="period_end"))
+    assert (row["measured_seconds"], row["terms_version"]) == (0, "2026-04")
 
 
 def silent_for_an_hour(**terms):
@@ -328,5 +331,6 @@ def test_unknown_time_that_an_exclusion_covers_is_no_downtime_at_worst():
 
 def test_confirmed_time_is_counted_up_to_the_as_of_time_alone():
     exports = world(monitor(confirm=2), checks("ddu"))
-    assert minutes(figures(exports, as_of=t("04-20 10:01"))[0])[0] == 0
+    assert minutes(figures(exports, as_of=t("04-20 10:01") - 1)[0])[0] == 0
+    assert minutes(figures(exports, as_of=t("04-20 10:01"))[0])[0] == 1
     assert minutes(figures(exports, as_of=t("04-20 10:01:01"))[0])[0] == Fraction(61, 60)

@@ -303,11 +303,11 @@ def test_unanswered_runs_up_to_the_as_of_time():  # 102
     assert row(f"{NOON} P1", as_of="2026-04-08T14:00:00.000001Z")["outcome"] == "breached"
 
 
-def test_what_has_not_happened_before_the_as_of_time_does_not_exist():  # 105
+def test_what_has_not_happened_by_the_as_of_time_does_not_exist():  # 105
     told = ["2026-04-29T12:00:00Z created customer P4", "2026-05-01T10:00:00Z public_reply agent"]
-    assert rows(events("T", *told), as_of="2026-04-29T12:00:00Z") == {}
-    assert row(*told, as_of="2026-05-01T10:00:00Z")["outcome"] == "pending"
-    assert row(*told, as_of="2026-05-01T10:00:00.000001Z")["outcome"] == "met"
+    assert rows(events("T", *told), as_of="2026-04-29T11:59:59.999999Z") == {}
+    assert row(*told, as_of="2026-05-01T09:59:59.999999Z")["outcome"] == "pending"
+    assert row(*told, as_of="2026-05-01T10:00:00Z")["outcome"] == "met"
     assert rows(events("T", *told), as_of="2026-05-02T00:00:00Z", month="2026-05") == {}
 
 
@@ -366,8 +366,7 @@ def test_contracts_at_creation(given, reason, contract_id):
     none = replace(ENTERPRISE, terms_id="none", targets={})
     found = row(f"{NOON} P1", terms=(none,), contracts=(contract(**given),))
     assert (found["reason"], found["contract_id"]) == (reason, contract_id)
-    is_guaranteed = given.get("active_agreement", True) if reason in (None, "no_target") else None
-    assert found["guaranteed"] is is_guaranteed
+    assert found["guaranteed"] is (given.get("active_agreement", True) and reason in (None, "no_target"))
 
 
 def test_the_month_is_that_of_the_creation_in_the_zone_of_the_terms():
@@ -410,20 +409,57 @@ def test_a_survivor_keeps_the_earliest_creation_and_the_replies_of_what_is_merge
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("source", "created_at"),
     [
-        ["2026-04-08T09:00:00Z created agent P1", "2026-04-08T12:30:00Z public_reply agent"],
-        [
-            "2026-04-08T09:00:00Z created customer P1",
-            "2026-04-08T12:30:00Z public_reply agent",
-            "2026-04-08T13:00:00Z marked_spam agent",
-        ],
+        (["2026-04-08T09:00:00Z created agent P1", "2026-04-08T12:30:00Z public_reply agent"], "2026-04-08T12:00:00Z"),
+        # Of spam the creation counts, and the replies do not (R5).
+        (
+            [
+                "2026-04-08T09:00:00Z created customer P1",
+                "2026-04-08T12:30:00Z public_reply agent",
+                "2026-04-08T13:00:00Z marked_spam agent",
+            ],
+            "2026-04-08T09:00:00Z",
+        ),
     ],
 )
-def test_a_survivor_inherits_nothing_of_the_companys_tickets_and_of_spam(source):
+def test_a_survivor_inherits_no_replies_of_the_companys_tickets_and_of_spam(source, created_at):
     found = rows(events("S", *source, "2026-04-08T13:00:00Z merged_into agent T"), events("T", f"{NOON} P1"))["T"]
-    assert (found["created_at"], found["first_human_reply_at"]) == (parse("2026-04-08T12:00:00Z"), None)
+    assert (found["created_at"], found["first_human_reply_at"]) == (parse(created_at), None)
     assert found["outcome"] == "breached"
+
+
+def test_the_last_merge_stands():
+    merges = ("2026-04-08T12:30:00Z merged_into agent T", "2026-04-08T13:00:00Z merged_into agent U")
+    told = events("S", "2026-04-08T09:00:00Z created customer P1", *merges)
+    found = rows(told, events("T", f"{NOON} P1"), events("U", f"{NOON} P1"))
+    assert found["T"]["created_at"] == parse("2026-04-08T12:00:00Z")
+    assert found["U"]["created_at"] == parse("2026-04-08T09:00:00Z")
+
+
+def test_a_survivor_that_names_no_account_has_that_of_the_earliest_ticket_merged_into_it():
+    nameless = [replace(event, account_id=None) for event in events("T", f"{NOON} P1")]
+    assert rows(nameless)["T"]["reason"] == "no_active_contract"
+    merged = events("S", f"{NOON} P1", "2026-04-08T13:00:00Z merged_into agent T")
+    assert rows(nameless, merged)["T"]["contract_id"] == "K1"
+
+
+def test_what_is_merged_into_it_from_a_sandbox_changes_nothing():
+    sandbox = [replace(event, account_id="A0") for event in events("S", "2026-04-08T09:00:00Z created customer P1")]
+    told = [*sandbox, *events("S", *["2026-04-08T13:00:00Z merged_into agent T"] * 2)[1:]]
+    accounts = (Account("A0", "Test", True), Account("A1", "Acme", False))
+    found = rows(told, events("T", f"{NOON} P1"), accounts=accounts)
+    assert {each: row["created_at"] for each, row in found.items()} == {"T": parse("2026-04-08T12:00:00Z")}
+
+
+def test_what_is_not_measured_shows_the_severity_of_the_as_of_time():
+    told = [
+        f"{NOON} P1",
+        "2026-04-08T12:01:00Z status_changed customer solved",
+        "2026-04-09T12:00:00Z severity_changed agent P4",
+    ]
+    found = row(*told)
+    assert (found["reason"], found["severity"]) == ("solved_by_customer", "P4")
 
 
 def test_tickets_merged_into_each_other_are_merged_both():

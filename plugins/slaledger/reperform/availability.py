@@ -22,7 +22,7 @@ def account_months(
 ) -> tuple[list[Row], list[Row]]:
     """The account-months of a service month (`YYYY-MM`) and their downtime, both in order of contract and time.
 
-    As-of is exclusive: what happened at that very instant has not happened yet. Instants and seconds are whole
+    Instants and seconds are whole
     microseconds, percents `Decimal`s of 12 decimals.
     """
     evidence = Evidence(exports, as_of)

@@ -127,11 +127,11 @@ def _row(
 
 
 def _judging(exports: Exports, claim: Claim, entitled: list[Entitlement]) -> TermsVersion | None:
-    """The version that judges the claim: the contract's, or the one that C2 names where there is no contract.
+    """The version that judges the claim: the contract's, or the one that C2 names where none can.
 
     None where no version was in force: then nothing is late, and C3 says what a claim must name.
     """
-    if entitled and claim.given["account_id"] in exports.accounts:
+    if entitled and claim.given["account_id"] in exports.accounts and entitled[0].version is not None:
         return entitled[0].version
     zones = [version.time_zone for version in exports.terms.get(FALLBACK_TERMS, [])]
     starts, ends = month_bounds(claim.service_month, zones[0] if zones else "UTC")

@@ -43,8 +43,8 @@ def parse(text: str) -> Instant:
 
 
 def has_happened(at: Instant, *, as_of: Instant) -> bool:
-    """Whether what happened at an instant is part of the figures as of another: only what was before it is."""
-    return at < as_of
+    """Whether what happened at an instant is part of the figures as of another: what was at that instant is."""
+    return at <= as_of
 
 
 def from_datetime(moment: datetime) -> Instant:

@@ -1,7 +1,7 @@
 """What monitoring says of a (service, region): rules M1 to M7.
 
 M1's conflicts and M7's unknown monitors are settled where checks are read. Everything here is over all time before the
-as-of time; a check at the very as-of time has not happened yet.
+as-of time.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ class Period:
     """What of a service month a contract is measured in, before the as-of time."""
 
     is_over: bool  # the service month, at the as-of time (P4)
-    active_from: Instant  # the first instant of the month at which the contract runs, suspended or not
+    active: Span  # the part of the month in which the contract runs, suspended or not
     spans: tuple[Span, ...]  # earliest first, apart from each other; none where suspensions leave nothing
 
     @property
@@ -41,16 +41,16 @@ def measured_period(exports: Exports, contract: Contract, *, service_month: str,
         since = max(since, end if suspended_until is None else suspended_until)
     if since < end:
         spans.append((since, end))
-    return Period(is_over=month[1] <= as_of, active_from=start, spans=tuple(spans))
+    return Period(is_over=month[1] <= as_of, active=(start, end), spans=tuple(spans))
 
 
 def thresholds(exports: Exports, contract: Contract, period: Period) -> TermsVersion | None:
     """The version that the month is measured by (T3); None if none is in force at the period's start (T2).
 
-    A period without length starts where the contract's time in the month does.
+    A period without length begins and ends where the contract's time in the month does.
     """
-    start = period.spans[0][0] if period.spans else period.active_from
-    first = terms.in_force(exports, contract.terms_id, start)
-    if first is None or first.thresholds_from == "period_start" or not period.spans:
+    spans = period.spans or (period.active,)
+    first = terms.in_force(exports, contract.terms_id, spans[0][0])
+    if first is None or first.thresholds_from == "period_start":
         return first
-    return terms.in_force(exports, contract.terms_id, period.spans[-1][1] - 1)
+    return terms.in_force(exports, contract.terms_id, spans[-1][1] - 1)

@@ -23,7 +23,8 @@ class Ticket:
     ticket_id: str
     created: TicketEvent
     is_spam: bool = False
-    merged_into: list[str | None] = field(default_factory=list)  # None: into one that the export does not name
+    is_merged: bool = False
+    merged_into: str | None = None  # the last merge stands; None: into one that the export does not name
     severities: list[tuple[Instant, str]] = field(default_factory=list)
     replies: list[tuple[Instant, str]] = field(default_factory=list)  # (at, actor), only those that may count
     solved_at: list[Instant] = field(default_factory=list)  # by the customer
@@ -46,7 +47,7 @@ class Clock:
 def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> list[dict[str, Any]]:
     """Rows of `fct_response_times` of a service month (`YYYY-MM`), by ticket id; durations in microseconds."""
     tickets = _tickets(exports, as_of=as_of)
-    merged = _merged_into(tickets)
+    merged = _merged_into(exports, tickets)
     contracts = defaultdict(list)
     for contract in exports.contracts.values():
         contracts[contract.account_id].append(contract)
@@ -54,12 +55,12 @@ def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> l
     starts, ends = month_bounds(service_month, "UTC")
     rows = []
     for ticket in tickets.values():
-        account = exports.accounts.get(ticket.created.account_id or "")
-        if account is not None and account.is_sandbox:
+        if _is_sandbox(exports, ticket):
             continue
-        sources = [ticket, *merged[ticket.ticket_id]]
-        if starts - 2 * DAY <= _created_at(sources) < ends + 2 * DAY:
-            row = _row(exports, ticket, sources, contracts[ticket.created.account_id], as_of=as_of)
+        inherited = merged[ticket.ticket_id]
+        if starts - 2 * DAY <= _created_at([ticket, *inherited]) < ends + 2 * DAY:
+            account_id = _account_id(ticket, inherited)
+            row = _row(exports, ticket, inherited, account_id, contracts[account_id], as_of=as_of)
             if row["service_month"] == service_month:
                 rows.append(row)
     return sorted(rows, key=lambda row: row["ticket_id"])
@@ -81,8 +82,9 @@ def _tickets(exports: Exports, *, as_of: Instant) -> dict[str, Ticket]:
             continue
         if event.type == "marked_spam":
             ticket.is_spam = True
-        elif event.type == "merged_into" and event.target_ticket_id != ticket.ticket_id:
-            ticket.merged_into.append(event.target_ticket_id)
+        elif event.type == "merged_into":
+            ticket.is_merged = event.target_ticket_id != ticket.ticket_id
+            ticket.merged_into = event.target_ticket_id
         elif event.at < ticket.created.at:
             continue  # R1: dated before the creation, it is ignored
         elif event.type == "severity_changed" and event.severity:
@@ -94,38 +96,55 @@ def _tickets(exports: Exports, *, as_of: Instant) -> dict[str, Ticket]:
     return tickets
 
 
-def _merged_into(tickets: dict[str, Ticket]) -> dict[str, list[Ticket]]:
-    """By survivor, what it inherits from: the customers' tickets, no spam, merged into it, in chains too (R5).
+def _merged_into(exports: Exports, tickets: dict[str, Ticket]) -> dict[str, list[Ticket]]:
+    """By survivor, the customers' tickets that were merged into it, in chains too (R5). Sandboxes have none (P5).
 
     A ticket that is merged itself survives nothing, and inherits nothing.
     """
     inherited = defaultdict(list)
     for ticket in tickets.values():
-        if not ticket.merged_into or not ticket.is_customers or ticket.is_spam:
+        if not ticket.is_merged or not ticket.is_customers or _is_sandbox(exports, ticket):
             continue
-        seen, ahead = {ticket.ticket_id}, list(ticket.merged_into)
-        while ahead:
-            target = ahead.pop()
-            if target not in tickets or target in seen:
-                continue
+        seen, target = {ticket.ticket_id}, ticket.merged_into
+        while target in tickets and target not in seen and tickets[target].is_merged:
             seen.add(target)
-            if tickets[target].merged_into:
-                ahead += tickets[target].merged_into
-            else:
-                inherited[target].append(ticket)
+            target = tickets[target].merged_into
+        if target in tickets and target not in seen:
+            inherited[target].append(ticket)
     return inherited
+
+
+def _is_sandbox(exports: Exports, ticket: Ticket) -> bool:
+    account = exports.accounts.get(ticket.created.account_id or "")
+    return account is not None and account.is_sandbox
 
 
 def _created_at(sources: list[Ticket]) -> Instant:
     return min(source.created.at for source in sources)
 
 
+def _account_id(ticket: Ticket, inherited: list[Ticket]) -> str | None:
+    """The ticket's account; of one that names none, that of the earliest ticket merged into it that does."""
+    if ticket.created.account_id is not None:
+        return ticket.created.account_id
+    named = [source for source in inherited if source.created.account_id is not None]
+    earliest = min(named, key=lambda source: (source.created.at, source.ticket_id), default=None)
+    return earliest.created.account_id if earliest else None
+
+
 def _row(
-    exports: Exports, ticket: Ticket, sources: list[Ticket], contracts: Iterable[Contract], *, as_of: Instant
+    exports: Exports,
+    ticket: Ticket,
+    inherited: list[Ticket],
+    account_id: str | None,
+    contracts: Iterable[Contract],
+    *,
+    as_of: Instant,
 ) -> dict[str, Any]:
-    created_at = _created_at(sources)
-    human = min((at for source in sources for at, actor in source.replies if actor == "agent"), default=None)
-    ai = min((at for source in sources for at, actor in source.replies if actor == "ai"), default=None)
+    created_at = _created_at([ticket, *inherited])
+    heard = [ticket, *(source for source in inherited if not source.is_spam)]
+    human = min((at for source in heard for at, actor in source.replies if actor == "agent"), default=None)
+    ai = min((at for source in heard for at, actor in source.replies if actor == "ai"), default=None)
 
     def counted_reply(version: TermsVersion | None) -> Instant | None:
         counts = [human, ai] if version is not None and version.counted_reply == "any" else [human]
@@ -146,10 +165,11 @@ def _row(
     is_measured = reason is None
     return {
         "ticket_id": ticket.ticket_id,
-        "account_id": ticket.created.account_id,
+        "account_id": account_id,
         "contract_id": contract.contract_id if contract else None,
         "service_month": service_month_of(created_at, _zone(exports, contract)),
-        "severity": clock.severity,
+        # R6: what is not measured has no clock that stops, and no deadline that passes.
+        "severity": clock.severity if is_measured or not ticket.severities else ticket.severities[-1][1],
         "created_at": created_at,
         "first_human_reply_at": human,
         "first_ai_reply_at": ai,
@@ -162,7 +182,7 @@ def _row(
         else None,
         "outcome": outcome,
         "reason": reason,
-        "guaranteed": version.guaranteed and contract.active_agreement if version else None,
+        "guaranteed": version is not None and version.guaranteed and contract.active_agreement,
     }
 
 
@@ -268,4 +288,4 @@ def _reason(ticket: Ticket, contract: Contract | None, version: TermsVersion | N
         return "no_target"
     if clock.is_solved:
         return "solved_by_customer"
-    return "merged" if ticket.merged_into else None
+    return "merged" if ticket.is_merged else None

@@ -84,9 +84,8 @@ def _resolution(incident: Incident, page: list[PageDocument]) -> Instant | None:
     """Its `resolved_at`, else its `resolved` update (S2), else the first summary that no longer lists it (S5)."""
     if incident.resolved_at is not None:
         return incident.resolved_at
-    resolving = [update.at for update in incident.updates if update.status == "resolved"]
-    if resolving and incident.status in {"resolved", "postmortem"}:
-        return max(resolving)
+    if (resolving_at := _resolving_update(incident)) is not None:
+        return resolving_at
     # What says otherwise: any document of the page, or word of the incident itself, that is as late.
     open_at = [doc.page_updated_at for doc in page if incident.incident_id in doc.listed_ids]
     known_open = max([incident.created_at, *(update.at for update in incident.updates)])
@@ -99,18 +98,28 @@ def _resolution(incident: Incident, page: list[PageDocument]) -> Instant | None:
     return min(silent, default=None)
 
 
+def _resolving_update(incident: Incident) -> Instant | None:
+    """When its `resolved` update was, the last if it was reopened; None of an open one."""
+    if incident.status not in {"resolved", "postmortem"}:
+        return None
+    return max((update.at for update in incident.updates if update.status == "resolved"), default=None)
+
+
 def _component_spans(
     incident: Incident, resolved_at: Instant | None, as_of: Instant
 ) -> Iterator[tuple[str, Span, str]]:
     """(component, span, status) for each time that the incident has a component in anything but `operational`."""
     end = as_of if resolved_at is None else min(resolved_at, as_of)
+    # What updates set ends with the update that resolved (S1), whatever `resolved_at` says beside it.
+    resolving_at = _resolving_update(incident)
+    settled_at = resolved_at if resolving_at is None else resolving_at
     updates = [
         update
         for update in _in_time_order(incident.updates)
-        if has_happened(update.at, as_of=as_of) and (resolved_at is None or update.at <= resolved_at)
+        if has_happened(update.at, as_of=as_of) and (settled_at is None or update.at <= settled_at)
     ]
     if any(status != "operational" for update in updates for _, status in update.changes):
-        yield from _spans_of_updates(updates, end)
+        yield from _spans_of_updates(updates, as_of if settled_at is None else min(settled_at, as_of))
     elif incident.impact == "critical":
         start = incident.created_at if incident.started_at is None else incident.started_at
         if resolved_at is not None and start > resolved_at:

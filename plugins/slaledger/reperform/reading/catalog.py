@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from slaledger.reperform.reading import fields
 from slaledger.reperform.reading.rows import Fields, Unusable
-from slaledger.reperform.records import SECOND, Component, ExportObject, Monitor
+from slaledger.reperform.records import Component, ExportObject, Monitor
 
 
 def monitor(row: Fields, _: ExportObject) -> Monitor:
@@ -12,7 +12,7 @@ def monitor(row: Fields, _: ExportObject) -> Monitor:
     locations = tuple(dict.fromkeys(part.strip() for part in fields.text(row, "locations").split(";") if part.strip()))
     if not locations:
         raise Unusable("locations is missing")
-    interval = fields.count(row, "interval_seconds")
+    interval = fields.seconds(row, "interval_seconds")
     active_from = fields.optional_instant(row, "active_from")
     active_until = fields.optional_instant(row, "active_until")
     fields.check_order(active_from, active_until, "active_until")
@@ -21,8 +21,8 @@ def monitor(row: Fields, _: ExportObject) -> Monitor:
         service=fields.text(row, "service"),
         region=fields.text(row, "region"),
         locations=locations,
-        interval=interval * SECOND,
-        stale_after=(fields.optional_count(row, "stale_after_seconds") or 2 * interval) * SECOND,
+        interval=interval,
+        stale_after=fields.optional_seconds(row, "stale_after_seconds") or 2 * interval,
         confirm=fields.optional_count(row, "confirm") or 1,
         quorum_min=fields.optional_count(row, "quorum_min") or min(2, len(locations)),
         active_from=active_from,

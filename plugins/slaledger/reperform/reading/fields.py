@@ -9,9 +9,10 @@ from typing import Any
 
 from slaledger.reperform import instants
 from slaledger.reperform.reading.rows import Fields, Unusable
-from slaledger.reperform.records import Instant, Span
+from slaledger.reperform.records import SECOND, Instant, Span
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
 
@@ -130,6 +131,24 @@ def flag(row: Fields, name: str) -> bool:
     return value
 
 
+def optional_seconds(row: Fields, name: str) -> int | None:
+    """A length above 0 in seconds, a plain decimal as text, in microseconds; None if it is absent."""
+    value = optional_text(row, name)
+    if value is None:
+        return None
+    if not SECONDS.fullmatch(value) or not Fraction(value):
+        raise Unusable(f"{name} is no length in seconds, above 0 and to the microsecond")
+    return int(Fraction(value) * SECOND)
+
+
+def seconds(row: Fields, name: str) -> int:
+    """A length above 0 that must be there, in microseconds."""
+    value = optional_seconds(row, name)
+    if value is None:
+        raise Unusable(f"{name} is missing")
+    return value
+
+
 def optional_count(row: Fields, name: str) -> int | None:
     """A whole number from 1, as text; None if it is absent."""
     value = optional_text(row, name)
@@ -138,14 +157,6 @@ def optional_count(row: Fields, name: str) -> int | None:
     if not WHOLE.fullmatch(value) or int(value) < 1:
         raise Unusable(f"{name} is no whole number from 1")
     return int(value)
-
-
-def count(row: Fields, name: str) -> int:
-    """A whole number from 1 that must be there."""
-    value = optional_count(row, name)
-    if value is None:
-        raise Unusable(f"{name} is missing")
-    return value
 
 
 def number(row: Fields, name: str) -> Fraction:
