@@ -100,6 +100,69 @@ def test_a_line_is_explained_down_to_objects_and_rows(landed):
         assert unsaid not in text, unsaid
 
 
+def test_a_response_credit_is_explained_down_to_its_tickets_events(landed):
+    """Of the ticket, of what was merged into it, and of both ticket feeds; of other tickets nothing."""
+    with connect(landed.warehouse) as connection:
+        connection.execute(
+            """
+            insert into raw.source_objects (
+                object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format,
+                status, is_in_force, last_modified, run_id
+            )
+            select
+                ('00000000-0000-0000-0000-0000000000' || number)::uuid, 'sla-exports', key, 'v1', 'e', 'h', 1,
+                '2026-04-01T00:00Z', '2026-04-02T00:00Z', 'tickets/events', 'ndjson', 'loaded', is_in_force,
+                '2026-04-02T00:00Z', 'r'
+            from (values
+                ('21', 'tickets/events/march.ndjson', true), ('22', 'tickets/zendesk/march.json', true),
+                ('23', 'tickets/events/overwritten.ndjson', false)
+            ) as objects (number, key, is_in_force);
+            insert into raw.ticket_events (
+                object_id, line_number, row_sha256, is_duplicate, ticket_id, event_id, at, type, actor, account_id,
+                severity, target_ticket_id
+            )
+            select
+                ('00000000-0000-0000-0000-0000000000' || number)::uuid, line, 'h', false, ticket, event,
+                at::timestamptz, type, actor, null, severity, target
+            from (values
+                ('21', 11, 't-late', 'e-1', '2026-03-02T08:00Z', 'created', 'customer', 'P1', null),
+                ('21', 12, 't-merged', 'e-2', '2026-03-02T07:00Z', 'created', 'customer', 'P1', null),
+                ('21', 13, 't-merged', 'e-3', '2026-03-02T09:00Z', 'merged_into', 'agent', null, 't-late'),
+                ('21', 14, 't-late', 'e-after', '2026-06-01T00:00Z', 'public_reply', 'agent', null, null),
+                ('21', 15, 't-met', 'e-4', '2026-03-02T08:00Z', 'created', 'customer', 'P1', null),
+                ('23', 16, 't-late', 'e-5', '2026-03-02T08:00Z', 'public_reply', 'agent', null, null)
+            ) as events (number, line, ticket, event, at, type, actor, severity, target);
+            insert into raw.zendesk_tickets values (
+                '00000000-0000-0000-0000-000000000022', 1, 'h', false, 't-late', '2026-03-02T08:00Z', null, '7', '9',
+                'urgent', 'open', false, false
+            );
+            insert into raw.zendesk_ticket_events values (
+                '00000000-0000-0000-0000-000000000022', 2, 'h', false, '0815', 't-late', '2026-03-02T10:00Z', '9',
+                '[{"kind": "comment"}]'
+            );
+            insert into marts.fct_response_times (ticket_id, contract_id, service_month, severity, outcome) values
+                ('t-late', 'K-1', '2026-03-01', 'P1', 'breached'), ('t-met', 'K-1', '2026-03-01', 'P1', 'met');
+            """
+        )
+    close(landed, dataclasses.replace(MONTH, basis="response_time", credit_percent=Decimal(1), amount=Decimal("10.00")))
+    (item_id,) = ids(landed)
+    (document,) = rows(
+        landed,
+        "select document::jsonb from billing.evidence inner join billing.credit_line_items using (evidence_sha256)",
+    )[0]
+    told = {(row["id"], row["line_number"]) for row in document["rows"] if row["kind"].startswith("ticket")}
+    assert told == {
+        ("t-late e-1", 11), ("t-merged e-2", 12), ("t-merged e-3", 13), ("t-late", 1), ("t-late 0815", 2),
+    }  # fmt: skip
+    text = explained(landed, item_id)
+    assert "tickets/events/march.ndjson" in text and "tickets/zendesk/march.json" in text
+    # Where the terms credit no breach, tickets are no evidence.
+    close(landed, dataclasses.replace(MONTH, contract_id="K-2"))
+    others = rows(landed, "select document::jsonb from billing.evidence where strpos(document, '\"K-2\"') > 0")
+    assert others
+    assert not any(row["kind"].startswith("ticket") for (each,) in others for row in each.get("rows", []))
+
+
 def checks_in_evidence(settings) -> set[tuple[str, str, str]]:
     """(location, status, first instant) of the checks that the only line rests on."""
     ((document,),) = rows(

@@ -1,7 +1,7 @@
 -- Grain: one document for each of the contracts given: all that its account-month of the current build rests on.
 -- Money and time as the marts have them; `rows` and `checks` lead to the objects, and rows to their lines.
 -- %(contract_ids)s, %(inputs_sha256)s
-with
+with recursive
 
 build as (
     select
@@ -55,6 +55,27 @@ claims as (
     from marts.fct_claims as claims
     inner join build on claims.service_month = build.service_month
     where claims.contract_id = any(%(contract_ids)s)
+),
+
+-- With those merged into them, from which a survivor inherits (rule R5), where the terms credit breaches.
+breached_tickets (contract_id, ticket_id) as (
+    select
+        response_times.contract_id,
+        response_times.ticket_id
+    from marts.fct_response_times as response_times
+    inner join build on response_times.service_month = build.service_month
+    inner join credits
+        on response_times.contract_id = credits.contract_id and credits.basis = 'response_time'
+    where response_times.outcome = 'breached'
+    union
+    select
+        breached_tickets.contract_id,
+        ticket_events.ticket_id
+    from breached_tickets
+    inner join raw.ticket_events
+        on breached_tickets.ticket_id = ticket_events.target_ticket_id and ticket_events.type = 'merged_into'
+    inner join raw.source_objects on ticket_events.object_id = source_objects.object_id
+    where source_objects.is_in_force
 ),
 
 breaches as (
@@ -221,6 +242,78 @@ fees as (
         fees.line_number desc
 ),
 
+ticket_events as materialized (
+    select distinct on (ticket_events.ticket_id, ticket_events.event_id)
+        ticket_events.ticket_id,
+        ticket_events.event_id,
+        ticket_events.at,
+        ticket_events.object_id,
+        ticket_events.line_number,
+        jsonb_build_object(
+            'at', ticket_events.at,
+            'type', ticket_events.type,
+            'actor', ticket_events.actor,
+            'account_id', ticket_events.account_id,
+            'severity', ticket_events.severity,
+            'status', ticket_events.status,
+            'target_ticket_id', ticket_events.target_ticket_id,
+            'is_automatic', ticket_events.is_automatic
+        ) as content
+    from raw.ticket_events
+    inner join objects_in_force on ticket_events.object_id = objects_in_force.object_id
+    where ticket_events.ticket_id in (select breached_tickets.ticket_id from breached_tickets)
+    order by
+        ticket_events.ticket_id,
+        ticket_events.event_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        ticket_events.line_number desc
+),
+
+zendesk_tickets as materialized (
+    select distinct on (zendesk_tickets.ticket_id)
+        zendesk_tickets.ticket_id,
+        zendesk_tickets.object_id,
+        zendesk_tickets.line_number,
+        jsonb_build_object(
+            'created_at', zendesk_tickets.created_at,
+            'organization_id', zendesk_tickets.organization_id,
+            'submitter_id', zendesk_tickets.submitter_id,
+            'priority', zendesk_tickets.priority,
+            'status', zendesk_tickets.status
+        ) as content
+    from raw.zendesk_tickets
+    inner join objects_in_force on zendesk_tickets.object_id = objects_in_force.object_id
+    where zendesk_tickets.ticket_id in (select breached_tickets.ticket_id from breached_tickets)
+    order by
+        zendesk_tickets.ticket_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        zendesk_tickets.line_number desc
+),
+
+zendesk_ticket_events as materialized (
+    select distinct on (zendesk_ticket_events.ticket_event_id)
+        zendesk_ticket_events.ticket_event_id,
+        zendesk_ticket_events.ticket_id,
+        zendesk_ticket_events.at,
+        zendesk_ticket_events.object_id,
+        zendesk_ticket_events.line_number,
+        jsonb_build_object(
+            'at', zendesk_ticket_events.at,
+            'updater_id', zendesk_ticket_events.updater_id,
+            'facts', zendesk_ticket_events.facts
+        ) as content
+    from raw.zendesk_ticket_events
+    inner join objects_in_force on zendesk_ticket_events.object_id = objects_in_force.object_id
+    where zendesk_ticket_events.ticket_id in (select breached_tickets.ticket_id from breached_tickets)
+    order by
+        zendesk_ticket_events.ticket_event_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        zendesk_ticket_events.line_number desc
+),
+
 evidence_rows (contract_id, kind, id, object_id, line_number, content) as (
     select contract_id, 'contract', contract_id, object_id, line_number, content from contracts
     union all
@@ -249,6 +342,28 @@ evidence_rows (contract_id, kind, id, object_id, line_number, content) as (
     inner join notices on sources.source_id = notices.maintenance_id
     inner join account_months on sources.contract_id = account_months.contract_id
     where notices.account_ids = '{}' or account_months.account_id = any(notices.account_ids)
+    union all
+    select breached_tickets.contract_id, 'ticket event', ticket_id || ' ' || event_id, object_id, line_number, content
+    from breached_tickets
+    inner join ticket_events using (ticket_id)
+    cross join build
+    where ticket_events.at <= build.as_of
+    union all
+    select breached_tickets.contract_id, 'ticket', ticket_id, object_id, line_number, content
+    from breached_tickets
+    inner join zendesk_tickets using (ticket_id)
+    union all
+    select
+        breached_tickets.contract_id,
+        'ticket event',
+        ticket_id || ' ' || ticket_event_id,
+        object_id,
+        line_number,
+        content
+    from breached_tickets
+    inner join zendesk_ticket_events using (ticket_id)
+    cross join build
+    where zendesk_ticket_events.at <= build.as_of
     union all
     -- Every message of a claim counts (rule C3). Neither names nor notes leave the object.
     select
