@@ -91,6 +91,14 @@ def test_the_credit_is_rounded_once_in_the_currency_of_the_fee(fee, currency, am
             "claim_in_review",
             "C1",
         ),
+        # The first that is open speaks.
+        (
+            [claim("pending", claim_id="C0", received_at=1), claim("needs_review", received_at=2)],
+            DEADLINE,
+            "pending",
+            "claim_pending",
+            "C0",
+        ),
         (
             [claim("pending", claim_id="C0"), claim("duplicate", claim_id="C2"), claim("accepted")],
             DEADLINE,

@@ -29,7 +29,10 @@ def _claim(world: World, account_id: str | None, due: int) -> None:
     claim_id = f"claim-{len(world.rows['claims'])}"
     end = month_bounds(world.month, "UTC")[1]
     received_at = world.one(
-        end + world.rng.randrange(9 * DAY), end + world.rng.randrange(DAY), due - 1, due, due + 1, end, due + DAY
+        end + world.rng.randrange(9 * DAY),
+        end + world.rng.randrange(DAY),
+        end - world.rng.randrange(25 * DAY),
+        *(due - 1, due, due + 1, end, due + DAY),
     )
     parts: list[Row] = [{"account_id": account_id}, {"company_name": _company(world, account_id)}]
     parts.append({"incident_timeline": _timeline(world, end)})

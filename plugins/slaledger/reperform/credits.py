@@ -22,9 +22,10 @@ def credits(entitled: Iterable[Entitlement], *, claims: Iterable[Row], as_of: In
     for each in entitled:
         month = each.account_month
         own = by_contract.get(month["contract_id"], [])
-        status, reason = (each.status, each.reason) if each.status else _claimed(each, own, as_of=as_of)
         open_claims = [claim for claim in own if claim["status"] in ("pending", "needs_review")]
         accepted = [claim for claim in own if claim["status"] == "accepted"]
+        speaking = next(iter(accepted + open_claims), None)
+        status, reason = (each.status, each.reason) if each.status else _claimed(each, speaking, as_of=as_of)
         rows.append(
             {
                 "account_id": month["account_id"],
@@ -37,23 +38,22 @@ def credits(entitled: Iterable[Entitlement], *, claims: Iterable[Row], as_of: In
                 "amount": decimal(each.amount),
                 "status": status,
                 "reason": reason,
-                "claim_id": next((claim["claim_id"] for claim in accepted + open_claims), None),
+                "claim_id": speaking["claim_id"] if speaking else None,
             }
         )
     return sorted(rows, key=lambda row: (row["contract_id"], row["basis"]))
 
 
-def _claimed(each: Entitlement, claims: list[Row], *, as_of: Instant) -> tuple[str, str]:
-    """Status and reason of what is eligible (C1)."""
-    states = {claim["status"] for claim in claims}
+def _claimed(each: Entitlement, speaking: Row | None, *, as_of: Instant) -> tuple[str, str]:
+    """Status and reason of what is eligible (C1), by the claim that is accepted, else the first that is open."""
     if not each.version.claims_required:
         return "owed", "no_claim_required"
-    if "accepted" in states:
-        return "owed", "claim_accepted"
-    if "needs_review" in states:
-        return "pending", "claim_in_review"
-    if "pending" in states:
-        return "pending", "claim_pending"
+    if speaking is not None:
+        return {
+            "accepted": ("owed", "claim_accepted"),
+            "needs_review": ("pending", "claim_in_review"),
+            "pending": ("pending", "claim_pending"),
+        }[speaking["status"]]
     if as_of < deadline(each.version, each.account_month["service_month"]):
         return "eligible_unclaimed", "unclaimed"
     return "expired", "claim_deadline_passed"
