@@ -105,10 +105,6 @@ figures as (
             'bases.counted_seconds', 'bases.base_seconds', 'bases.credit_tiers'
         ) }} as credit_percent,
         {{ tier_percent(
-            'bases.counted_low_seconds', 'bases.base_low_seconds',
-            'bases.credit_tiers'
-        ) }} as credit_percent_low,
-        {{ tier_percent(
             'bases.counted_seconds', 'bases.base_alternative_seconds',
             'bases.credit_tiers'
         ) }} as credit_percent_alternative,
@@ -140,7 +136,6 @@ final as (
         figures.uptime_percent_low,
         figures.uptime_percent_alternative,
         figures.credit_percent,
-        figures.credit_percent_low,
         figures.credit_percent_alternative,
         figures.commitment_percent,
         figures.is_met,
@@ -151,7 +146,6 @@ final as (
             as is_outcome_sensitive,
         case
             when not contract_months.is_month_over then 'provisional'
-            when figures.contract_id is null then 'blocked'
             when contract_months.blocked_reason is not null then 'blocked'
             when
                 figures.held_digest is not null

@@ -162,7 +162,6 @@ final as (
             when 'excluded'
                 then verdicts.is_down_low and not verdicts.is_counted_high
             when 'unknown covered' then not verdicts.is_service_down_low
-            else false
         end
 )
 

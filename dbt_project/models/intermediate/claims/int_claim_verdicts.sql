@@ -64,7 +64,7 @@ complete as (
         standings.month_status,
         standings.credit_reason,
         inclusions.missing,
-        coalesce(standings.is_any_eligible, false) as is_any_eligible,
+        standings.is_any_eligible,
         case
             when cardinality(inclusions.missing) = 0
                 then greatest(subjects.received_at, inclusions.last_given_at)
@@ -148,7 +148,6 @@ judged as (
                 then 'rejected_in_review'
             when reviewed.month_status = 'held' then 'month_held'
             when reviewed.month_status = 'blocked' then 'month_blocked'
-            else 'acceptable'
         end as finding
     from reviewed
     cross join build
@@ -197,7 +196,7 @@ final as (
                 then 'pending'
             when ranked.finding = 'sent_in_time_received_late'
                 then 'needs_review'
-            when ranked.finding <> 'acceptable' then 'rejected'
+            when ranked.finding is not null then 'rejected'
             when ranked.claim_id <> ranked.first_claim_id then 'duplicate'
             else 'accepted'
         end as status,
@@ -214,7 +213,7 @@ final as (
                         trim_scale(ranked.uptime_percent)::text || ' %',
                         'not measured'
                     )
-            when ranked.finding <> 'acceptable' then ranked.finding
+            when ranked.finding is not null then ranked.finding
             when ranked.claim_id <> ranked.first_claim_id
                 then 'duplicate_of: ' || ranked.first_claim_id
             when ranked.is_approved then 'approved_in_review'

@@ -61,7 +61,7 @@ standings as (
                     and figures.uptime_percent is null
                 )
                 then 'unmeasured'
-            when coalesce(percents.credit_percent, 0) = 0 then 'nothing'
+            when percents.credit_percent = 0 then 'nothing'
             else 'eligible'
         end as standing
     from contract_months

@@ -151,7 +151,6 @@ final as (
             when of_month.not_measured_reason is not null
                 then 'not_measured'
             when of_month.counted_reply_at <= of_month.due_at then 'met'
-            when of_month.counted_reply_at is not null then 'breached'
             when of_month.as_of > of_month.due_at then 'breached'
             else 'pending'
         end as outcome

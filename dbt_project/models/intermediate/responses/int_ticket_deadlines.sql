@@ -68,7 +68,6 @@ happenings as (
     inner join severities
         on
             beginnings.ticket_id = severities.ticket_id
-            and severities.ordinal > 1
             and (
                 beginnings.counted_reply_at is null
                 or beginnings.counted_reply_at >= severities.given_at
