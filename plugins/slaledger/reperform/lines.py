@@ -39,9 +39,9 @@ def due(
 ) -> list[dict[str, Any]]:
     """What the lines need in order to add up to the rows of `fct_credits` (L2 to L4), by contract, month and basis.
 
-    `posted` are lines of `billing.credit_line_items` with their `ordinal`. `state` of what comes back: `append`, or of
-    a decrease that is not approved `overpaid`, or `decrease_rejected`; only what is appended has an ordinal, counted
-    from 1 per contract, month and basis.
+    `posted` are lines of `billing.credit_line_items` with their `ordinal`. `state` of what comes back: `append`; of a
+    decrease that is not approved `overpaid`, or `decrease_rejected`; of an increase behind such a decrease in another
+    currency `waiting`. Only what is appended has an ordinal, counted from 1 per contract, month and basis.
     """
     by_key = {(credit["contract_id"], credit["service_month"], credit["basis"]): credit for credit in credits}
     lines: dict[tuple[str, str, str], list[Row]] = {key: [] for key in by_key}
@@ -65,7 +65,8 @@ def _nothing(line: Row, availability: Row | None) -> Row:
 def _due(
     credit: Row, posted: list[Row], *, exports: Exports, as_of: Instant, decisions: Sequence[Decision]
 ) -> list[dict[str, Any]]:
-    if credit["amount"] is None:  # held, blocked or not over: nothing
+    # Held, blocked, not over, or hanging on a claim that is still open: nothing is known to be owed or not.
+    if credit["amount"] is None or credit["status"] == "pending":
         return []
     # Money of two currencies does not add up: where the fee's currency changed, the old one is owed nothing.
     differences: dict[str, Fraction] = {}
@@ -76,12 +77,16 @@ def _due(
         differences[credit["currency"]] = differences.get(credit["currency"], Fraction(0)) + owed
     ordinal = max((line["ordinal"] for line in posted), default=0)
     original = min((line["ordinal"] for line in posted), default=None)
-    found = []
+    found: list[dict[str, Any]] = []
     for currency, difference in sorted(differences.items(), key=lambda item: (item[1] > 0, item[0])):
         if difference == 0:
             continue
         kept = owed if currency == credit["currency"] else Fraction(0)
-        state = "append" if difference > 0 else _decided(credit, kept, decisions)
+        if difference < 0:
+            state = _decided(credit, kept, decisions)
+        else:
+            # Else the customer had both, the old credit and the new one.
+            state = "append" if all(before["state"] == "append" for before in found) else "waiting"
         if state == "append":
             ordinal += 1
         found.append(
