@@ -7,17 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import psycopg
+from psycopg.rows import dict_row
+
 from slaledger import objects, transform
 from slaledger.reperform.records import Decision, Exports, Figures
 from slaledger.settings import DBT_PROJECT_DIR, TERMS_DIR, Settings
 from slaledger.warehouse import connect
 from tests.second_route.comparing import COLUMNS, Difference, compare, from_mart
 from tests.second_route.packing import Upload
-from tests.second_route.world import EPOCH, Row, World, micros
+from tests.second_route.world import EPOCH, Row, World
 from tests.support.buckets import empty_bucket
 from tests.support.pipeline import Pipeline
-
-EMPTIED = ("raw", "audit", "marts")
 
 
 def upload(settings: Settings, uploads: list[Upload]) -> None:
@@ -72,7 +73,8 @@ class Routes:
             is_closing=False,
         )
         build(self.settings)
-        return {mart: [from_mart(row) for row in self._rows(mart)] for mart in COLUMNS}
+        with connect(self.settings.warehouse) as connection:
+            return self.rows(connection)
 
     def second_route(self) -> dict[str, list[Row]]:
         """The same by the second route."""
@@ -84,10 +86,17 @@ class Routes:
         )
         return {mart: getattr(figures, mart) for mart in COLUMNS}
 
-    def _rows(self, mart: str) -> list[Row]:
-        return Pipeline(self.settings).rows(
-            f"select * from marts.fct_{mart} where service_month = %s", [f"{self.world.month}-01"]
-        )
+    def rows(self, connection: psycopg.Connection) -> dict[str, list[Row]]:
+        """The marts' rows of the month, in the second route's units."""
+        cursor = connection.cursor(row_factory=dict_row)
+        month = [f"{self.world.month}-01"]
+        return {
+            mart: [
+                from_mart(row)
+                for row in cursor.execute(f"select * from marts.fct_{mart} where service_month = %s", month).fetchall()
+            ]
+            for mart in COLUMNS
+        }
 
     def decide(self, models: dict[str, list[Row]]) -> None:
         """Have somebody decide on most of what waits, one way or the other (rules D7, C7)."""
@@ -140,17 +149,3 @@ def build(settings: Settings) -> None:
     with transform._dbt_environment(settings.warehouse):
         outcome = dbtRunner().invoke(arguments)
     assert outcome.success, outcome.exception or [str(each.message) for each in outcome.result if each.message]
-
-
-def forget(settings: Settings) -> None:
-    """Empty the warehouse for the next world."""
-    with connect(settings.warehouse) as connection:
-        tables = connection.execute(
-            "select format('%%I.%%I', table_schema, table_name) from information_schema.tables"
-            " where table_schema = any(%s) and table_type = 'BASE TABLE'",
-            [list(EMPTIED)],
-        ).fetchall()
-        connection.execute(f"truncate {', '.join(name for (name,) in tables)} cascade")
-
-
-__all__ = ["Routes", "build", "differences", "forget", "micros", "upload"]
