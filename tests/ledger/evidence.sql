@@ -1,5 +1,5 @@
--- What landed for contract K-1 in March 2026: a file of checks, an incident, an exclusion, a maintenance with its
--- notice, a contract, a fee in two versions of its object, and a claim in two messages.
+-- What landed for contract K-1 in March 2026: a file of checks, an incident and its component, an exclusion, a
+-- maintenance with its notice, an account, a contract, a fee in two versions of its object, and a claim in two messages.
 insert into raw.source_objects (
     object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format, status,
     rows_read, rows_loaded, is_in_force, last_modified, run_id
@@ -19,7 +19,9 @@ from (
     ('07', 'accounts/fees/2026.csv', '2026-04-01T00:00Z', 'accounts/fees', true),
     ('08', 'claims/april.ndjson', '2026-04-11T00:00Z', 'claims', true),
     ('09', 'catalog/monitors/all.csv', '2026-01-01T00:00Z', 'catalog/monitors', true),
-    ('10', 'monitoring/checks/january.ndjson', '2026-02-01T00:00Z', 'monitoring/checks', true)
+    ('10', 'monitoring/checks/january.ndjson', '2026-02-01T00:00Z', 'monitoring/checks', true),
+    ('11', 'catalog/components/all.csv', '2026-01-01T00:00Z', 'catalog/components', true),
+    ('12', 'accounts/accounts/all.csv', '2026-01-01T00:00Z', 'accounts/accounts', true)
 ) as objects (number, key, exported_at, feed, is_in_force);
 
 insert into raw.monitors values (
@@ -53,6 +55,12 @@ insert into raw.contracts values (
     '00000000-0000-0000-0000-000000000005', 12, 'h', false, 'K-1', 'A-1', 'enterprise', 'klink-enterprise', 'eu', '{}',
     '2026-01-01T00:00Z', null, '{}', true
 );
+insert into raw.components values
+('00000000-0000-0000-0000-000000000011', 2, 'h', false, 'c-calls', 'Calls', 'call_routing', 'eu'),
+('00000000-0000-0000-0000-000000000011', 3, 'h', false, 'c-other', 'Other', 'dashboard', 'eu');
+insert into raw.accounts values
+('00000000-0000-0000-0000-000000000012', 2, 'h', false, 'A-1', 'Secret Corp', 'secretcorp', false, null),
+('00000000-0000-0000-0000-000000000012', 3, 'h', false, 'A-OTHER', 'Other Corp', 'othercorp', false, null);
 insert into raw.fees values
 ('00000000-0000-0000-0000-000000000006', 2, 'h', false, 'K-1', '2026-03-01', 900.00, 'USD'),
 ('00000000-0000-0000-0000-000000000007', 2, 'h', false, 'K-1', '2026-03-01', 1000.00, 'USD');

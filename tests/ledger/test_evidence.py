@@ -89,6 +89,9 @@ def test_a_line_is_explained_down_to_objects_and_rows(landed):
         "no-1",
         "action announce",
         "status_page/statuspage/incidents.json",
+        "c-calls",
+        "catalog/components/all.csv",
+        "accounts/accounts/all.csv",
         "223",
         "02" * 32,
         "revision 1",
@@ -96,7 +99,7 @@ def test_a_line_is_explained_down_to_objects_and_rows(landed):
     ):
         assert said in text, said
     # Notices to others, names and notes stay where they are; an overwritten object says nothing.
-    for unsaid in ("no-2", "Secret Corp", "900.00", "06" * 32):
+    for unsaid in ("no-2", "Secret Corp", "c-other", "A-OTHER", "900.00", "06" * 32):
         assert unsaid not in text, unsaid
 
 
@@ -221,7 +224,9 @@ def test_rows_lead_to_their_line_numbers(landed):
     )
     content = json.loads(document)
     assert {(row["kind"], row["id"], row["line_number"]) for row in content["rows"]} == {
+        ("account", "A-1", 2),
         ("contract", "K-1", 12),
+        ("component", "c-calls", 2),
         ("fee", "K-1", 2),
         ("monitor", "m-calls", 3),
         ("incident", "inc-1", 7),
@@ -239,6 +244,8 @@ def test_rows_lead_to_their_line_numbers(landed):
         "accounts/fees/2026.csv",
         "claims/april.ndjson",
         "catalog/monitors/all.csv",
+        "catalog/components/all.csv",
+        "accounts/accounts/all.csv",
     }
 
 
@@ -250,7 +257,7 @@ def test_inputs_name_every_object_in_force_that_the_month_may_have_read(landed):
     keys = [item["key"] for item in json.loads(document)["objects"]]
     assert "monitoring/checks/march.ndjson" in keys
     assert "monitoring/checks/january.ndjson" not in keys
-    assert keys == sorted(keys) and len(keys) == len(set(keys)) == 8
+    assert keys == sorted(keys) and len(keys) == len(set(keys)) == 10
 
 
 @pytest.mark.parametrize(

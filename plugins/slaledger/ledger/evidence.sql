@@ -199,6 +199,59 @@ monitors as materialized (
         monitors.line_number desc
 ),
 
+-- What maps the components of incidents and notices to services and regions (rule S4).
+named_components as materialized (
+    select
+        incidents.incident_id as source_id,
+        named.component_id
+    from incidents
+    inner join raw.incidents as landed
+        on incidents.object_id = landed.object_id and incidents.line_number = landed.line_number
+    cross join lateral (
+        select unnest(landed.component_ids) as component_id
+        union
+        select jsonb_path_query(landed.updates, '$[*].components[*].component_id') #>> '{}'
+    ) as named
+    union
+    select
+        notices.maintenance_id,
+        jsonb_array_elements_text(notices.content -> 'component_ids')
+    from notices
+),
+
+components as materialized (
+    select distinct on (components.component_id)
+        components.component_id,
+        components.object_id,
+        components.line_number,
+        jsonb_build_object('service', components.service, 'region', components.region) as content
+    from raw.components
+    inner join objects_in_force on components.object_id = objects_in_force.object_id
+    where components.component_id in (select named_components.component_id from named_components)
+    order by
+        components.component_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        components.line_number desc
+),
+
+-- Names do not leave their objects: the row says whether its account is a sandbox (rule P5).
+accounts as materialized (
+    select distinct on (accounts.account_id)
+        accounts.account_id,
+        accounts.object_id,
+        accounts.line_number,
+        jsonb_build_object('is_sandbox', accounts.is_sandbox) as content
+    from raw.accounts
+    inner join objects_in_force on accounts.object_id = objects_in_force.object_id
+    where accounts.account_id in (select account_months.account_id from account_months)
+    order by
+        accounts.account_id,
+        objects_in_force.exported_at desc,
+        objects_in_force.key collate "C" desc,
+        accounts.line_number desc
+),
+
 contracts as (
     select distinct on (contracts.contract_id)
         contracts.contract_id,
@@ -318,6 +371,15 @@ evidence_rows (contract_id, kind, id, object_id, line_number, content) as (
     select contract_id, 'contract', contract_id, object_id, line_number, content from contracts
     union all
     select contract_id, 'fee', contract_id, object_id, line_number, content from fees
+    union all
+    select account_months.contract_id, 'account', account_id, object_id, line_number, content
+    from account_months
+    inner join accounts using (account_id)
+    union all
+    select distinct sources.contract_id, 'component', component_id, object_id, line_number, content
+    from sources
+    inner join named_components using (source_id)
+    inner join components using (component_id)
     union all
     select sources.contract_id, 'monitor', sources.source_id, object_id, line_number, content
     from sources
