@@ -1,0 +1,209 @@
+"""A month that is closed, decided on, corrected and closed again: statements and lines by both routes (L1 to L4)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slaledger import approvals, ledger, objects, transform
+from slaledger.ledger import PostResult
+from slaledger.reperform.lines import due, statement_due
+from slaledger.reperform.records import Decision
+from slaledger.settings import Settings
+from slaledger.warehouse import connect
+from tests.ledger.books import validate
+from tests.second_route.comparing import from_mart
+from tests.second_route.generating import generate
+from tests.second_route.packing import pack
+from tests.second_route.running import Routes, build
+from tests.second_route.test_agreement import settings_for
+from tests.second_route.world import DAY, EPOCH, HOUR, MONTHS, Row, World, month_bounds
+from tests.support.pipeline import Pipeline
+
+MONTH = "2026-03"
+SEED = 40 + MONTHS.index(MONTH) - 40 % len(MONTHS)
+LINE = ("contract_id", "basis", "ordinal", "entry_type", "account_id", "amount", "currency", "credit_percent")
+
+
+class Books:
+    """A world that is closed again and again, and what the second route would have appended each time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.world = generate(SEED, account_months=500, ticket_count=400)
+        self.world.as_of = month_bounds(MONTH, "UTC")[1] + 25 * DAY
+        self.routes = Routes(settings, self.world)
+        self.routes.land(pack(self.world))
+        self.decreases: list[Decision] = []
+
+    def rows(self, query: str) -> list[Row]:
+        return [from_mart(row) for row in Pipeline(self.settings).rows(query)]
+
+    def lines(self) -> list[Row]:
+        return self.rows("select * from billing.credit_line_items order by chain_position")
+
+    def statements(self) -> dict[str, Row]:
+        return {row["contract_id"]: row for row in self.rows("select * from billing.sla_statements order by revision")}
+
+    def close(self) -> tuple[PostResult, list[Row], dict[str, list[str]]]:
+        """Close by the pipeline, hold what it appended against the second route; by state, what that says waits."""
+        self.routes.builds += 1
+        run_id = f"closing_{self.routes.builds}"
+        transform.open_build(
+            self.settings,
+            run_id=run_id,
+            service_month=date.fromisoformat(f"{MONTH}-01"),
+            as_of=(EPOCH + timedelta(microseconds=self.world.as_of)).astimezone(UTC),
+            is_closing=True,
+        )
+        build(self.settings)
+        validate(self.settings, run_id)
+        second = self.routes.second_route()
+        statements, lines = self.statements(), self.lines()
+        result = ledger.post_month(self.settings, run_id=run_id)
+
+        expected_statements = {
+            row["contract_id"]: {**row, "revision": revision}
+            for row in second["account_months"]
+            if (revision := statement_due(row, statements.get(row["contract_id"])))
+        }
+        written = {
+            row["contract_id"]: {name: row[name] for name in expected_statements.get(row["contract_id"], row)}
+            for row in self.rows(f"select * from billing.sla_statements where run_id = '{run_id}'")
+        }
+        assert written == expected_statements
+
+        owed = due(
+            second["credits"],
+            posted=lines,
+            exports=self.routes.exports,
+            as_of=self.world.as_of,
+            decisions=self.decreases,
+        )
+        appended = self.lines()[len(lines) :]
+        assert self.lines()[: len(lines)] == lines
+        ordinals = {row["line_item_id"]: row["ordinal"] for row in [*lines, *appended]}
+        assert sorted(
+            ({name: row[name] for name in LINE} | self._hung_on(row, ordinals) for row in appended), key=repr
+        ) == sorted(
+            (
+                {name: row[name] for name in LINE}
+                | {"corrects": row["corrects_ordinal"], "applies_from": f"{row['applies_from']:%Y-%m}"}
+                for row in owed
+                if row["state"] == "append"
+            ),
+            key=repr,
+        )
+        states: dict[str, list[str]] = {}
+        for row in owed:
+            states.setdefault(row["state"], []).append(row["contract_id"])
+        assert sorted(waiting.contract_id for waiting in result.overpaid) == sorted(
+            states.get("overpaid", []) + states.get("waiting", [])
+        )
+        assert sorted(kept.contract_id for kept in result.kept) == sorted(states.get("decrease_rejected", []))
+        return result, owed, states
+
+    @staticmethod
+    def _hung_on(line: Row, ordinals: dict[Any, int]) -> Row:
+        """What a line is chained to in its account-month, and when it is taken off."""
+        return {"corrects": ordinals.get(line["corrects_line_item_id"]), "applies_from": line["applies_from"]}
+
+    def correct(self) -> None:
+        """Other fees, some in another currency, and third parties found to blame for all that some regions lost."""
+        rng = self.world.rng
+        fees = [row for row in self.world.rows["accounts/fees"] if row["service_month"] == MONTH]
+        text = io.StringIO()
+        writer = csv.DictWriter(text, ("contract_id", "service_month", "monthly_fee", "currency"))
+        writer.writeheader()
+        for row in fees:
+            roll = rng.random()
+            if roll < 0.2:
+                writer.writerow({**row, "monthly_fee": "77.7"})
+            elif roll < 0.5:
+                writer.writerow({**row, "currency": "EUR"})
+            elif roll < 0.6:
+                writer.writerow({**row, "monthly_fee": "0"})
+        start, end = month_bounds(MONTH, "UTC")
+        regions = sorted({row["region"] for row in self.world.rows["accounts/contracts"]})
+        entries = [
+            {
+                "exclusion_id": f"late-{region}",
+                "category": rng.choice(("force_majeure", "third_party_meta")),
+                "regions": [region],
+                "starts_at": self._text(start - DAY),
+                "ends_at": self._text(end + DAY),
+                "evidence_url": "https://example.com/evidence",
+                "author": "ann",
+                "approved_by": "bob",
+                "approved_at": self._text(self.world.as_of - HOUR),
+            }
+            for region in rng.sample(regions, len(regions) // 2)
+        ]
+        lines = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+        for key, body in (("accounts/fees/late", text.getvalue().encode()), ("exclusions/late", lines)):
+            metadata = {"exported-at": self._text(self.world.as_of + DAY)}
+            objects.put(self.settings.exports, key, body, metadata=metadata)
+        Pipeline(self.settings).land("land_late")
+        self.routes.exports = self.routes._read()
+
+    def _text(self, at: int) -> str:
+        return World.text(self.world, at) or ""
+
+    def decide_decreases(self, owed: list[Row]) -> int:
+        """Approve most decreases, reject some, leave some; how many were decided on."""
+        rng = self.world.rng
+        credits = {(row["contract_id"], row["basis"]): row for row in self.routes.second_route()["credits"]}
+        pending = {item.pending_id for item in approvals.pending(self.settings) if item.kind == "decrease"}
+        decided = 0
+        for row in owed:
+            subject = f"decrease:{row['contract_id']}:{MONTH}:{row['basis']}"
+            if row["state"] != "overpaid" or subject not in pending or rng.random() < 0.2:
+                continue
+            is_approved = rng.random() < 0.7
+            approvals.decide(self.settings, subject, is_approved=is_approved, by="Ann Other", because="a seed said so")
+            credit = credits.get((row["contract_id"], row["basis"]))
+            is_of_fee = credit is not None and credit["status"] == "owed" and credit["currency"] == row["currency"]
+            about = {"owed": Fraction(credit["amount"]) if is_of_fee else Fraction(0)}
+            self.decreases.append(
+                Decision("decrease", row["contract_id"], MONTH, is_approved, basis=row["basis"], about=about)
+            )
+            decided += 1
+        return decided
+
+
+@pytest.mark.timeout(900)
+def test_statements_and_lines_agree_over_closings(warehouse_server, s3_server, bucket, tmp_path: Path) -> None:
+    with settings_for(warehouse_server, bucket, tmp_path, SEED) as settings:
+        books = Books(settings)
+        first, _, _ = books.close()
+        assert first.statements_appended > 300 and first.lines_appended > 20
+
+        again, _, _ = books.close()
+        assert (again.statements_appended, again.lines_appended) == (0, 0)
+
+        # People decide what was held and in review; then the exports are corrected.
+        books.routes.decide(books.routes.models())
+        second, _, _ = books.close()
+        assert second.lines_appended
+
+        books.correct()
+        third, owed, states = books.close()
+        assert third.statements_appended and third.lines_appended
+        assert len(states["overpaid"]) > 5 and states["waiting"]
+
+        assert books.decide_decreases(owed) > 5
+        fourth, _, states = books.close()
+        assert fourth.lines_appended and states["decrease_rejected"] and states["overpaid"]
+        with connect(settings.warehouse) as connection:
+            kinds = connection.execute(
+                "select count(*), count(distinct entry_type), bool_or(amount < 0), count(distinct currency)"
+                " from billing.credit_line_items"
+            ).fetchone()
+        assert kinds[1] == 2 and kinds[2] and kinds[3] > 2
