@@ -32,20 +32,20 @@ expected as (
     where
         contracts.starts_at
         < least(
-            timezone(
-                coalesce(zones.time_zone, 'UTC'),
-                current_build.service_month + interval '1 month'
+            raw.start_of_day(
+                (current_build.service_month + interval '1 month')::date,
+                coalesce(zones.time_zone, 'UTC')
             ),
             current_build.as_of
         )
         and coalesce(contracts.ends_at, 'infinity')
-        > timezone(
-            coalesce(zones.time_zone, 'UTC'),
-            current_build.service_month::timestamp
+        > raw.start_of_day(
+            current_build.service_month,
+            coalesce(zones.time_zone, 'UTC')
         )
-        and timezone(
-            coalesce(zones.time_zone, 'UTC'),
-            current_build.service_month::timestamp
+        and raw.start_of_day(
+            current_build.service_month,
+            coalesce(zones.time_zone, 'UTC')
         )
         < current_build.as_of
         and contracts.account_id not in (

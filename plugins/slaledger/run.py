@@ -172,7 +172,7 @@ def _latest_end(settings: Settings, month: date) -> datetime:
         row = connection.execute(
             """
             select coalesce(
-                max((%(month)s + interval '1 month') at time zone t.time_zone),
+                max(raw.start_of_day((%(month)s + interval '1 month')::date, t.time_zone)),
                 (%(month)s + interval '1 month') at time zone 'UTC'
             )
             from raw.contracts as c

@@ -53,7 +53,8 @@ credits.reason: plan_not_eligible no_active_agreement month_not_over no_measured
 credits.reason: no_claim_required claim_accepted claim_in_review claim_pending unclaimed claim_deadline_passed
 credits.basis: availability response_time
 credits.currency: USD EUR JPY KWD CLF ISK HUF
-terms.time_zone: UTC Europe/Berlin America/New_York Asia/Kolkata Australia/Lord_Howe
+terms.time_zone: UTC Europe/Berlin America/New_York Asia/Kolkata Australia/Lord_Howe America/Havana America/Santiago
+terms.time_zone: Africa/Cairo Asia/Beirut Atlantic/Azores America/Nuuk Pacific/Chatham
 terms.down_when: any all
 terms.evidence: either monitoring status_page both
 terms.degraded_counts: True False

@@ -22,7 +22,11 @@ DAY = 24 * HOUR
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 MONTHS = ("2026-03", "2026-04", "2026-10", "2026-11", "2028-02")
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")
+# Clocks that change in the night, at midnight, by half an hour, or never.
+ZONES = (
+    *("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "America/Havana"),
+    *("America/Santiago", "Africa/Cairo", "Asia/Beirut", "Atlantic/Azores", "America/Nuuk", "Pacific/Chatham"),
+)
 CORE = ("dashboard", "call_routing", "messaging_engine")
 # `search` is core under some custom terms alone, and runs in the region `global`, too.
 SERVICES = (*CORE, "search")

@@ -42,13 +42,17 @@ periods as (
             tstzrange(
                 greatest(
                     contracts.starts_at,
-                    current_build.service_month::timestamp
-                    at time zone coalesce(zones.time_zone, 'UTC')
+                    raw.start_of_day(
+                        current_build.service_month,
+                        coalesce(zones.time_zone, 'UTC')
+                    )
                 ),
                 least(
                     contracts.ends_at,
-                    (current_build.service_month + interval '1 month')
-                    at time zone coalesce(zones.time_zone, 'UTC'),
+                    raw.start_of_day(
+                        (current_build.service_month + interval '1 month')::date,
+                        coalesce(zones.time_zone, 'UTC')
+                    ),
                     current_build.as_of
                 )
             )
@@ -61,13 +65,17 @@ periods as (
         accounts.is_sandbox is not true
         and greatest(
             contracts.starts_at,
-            current_build.service_month::timestamp
-            at time zone coalesce(zones.time_zone, 'UTC')
+            raw.start_of_day(
+                current_build.service_month,
+                coalesce(zones.time_zone, 'UTC')
+            )
         )
         < least(
             contracts.ends_at,
-            (current_build.service_month + interval '1 month')
-            at time zone coalesce(zones.time_zone, 'UTC'),
+            raw.start_of_day(
+                (current_build.service_month + interval '1 month')::date,
+                coalesce(zones.time_zone, 'UTC')
+            ),
             current_build.as_of
         )
 ),

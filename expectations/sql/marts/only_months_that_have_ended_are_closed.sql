@@ -30,8 +30,10 @@ final as (
         builds.is_closing
         and (
             account_months.status = 'provisional'
-            or (current_build.service_month + interval '1 month')
-            at time zone coalesce(zones.time_zone, 'UTC')
+            or raw.start_of_day(
+                (current_build.service_month + interval '1 month')::date,
+                coalesce(zones.time_zone, 'UTC')
+            )
             > current_build.as_of
         )
 )

@@ -27,13 +27,17 @@ active_contracts as (
     left outer join zones on contracts.terms_id = zones.terms_id
     where
         contracts.starts_at < least(
-            (current_build.service_month + interval '1 month')
-            at time zone coalesce(zones.time_zone, 'UTC'),
+            raw.start_of_day(
+                (current_build.service_month + interval '1 month')::date,
+                coalesce(zones.time_zone, 'UTC')
+            ),
             current_build.as_of
         )
         and coalesce(contracts.ends_at, 'infinity')
-        > current_build.service_month::timestamp
-        at time zone coalesce(zones.time_zone, 'UTC')
+        > raw.start_of_day(
+            current_build.service_month,
+            coalesce(zones.time_zone, 'UTC')
+        )
 ),
 
 account_ids as (

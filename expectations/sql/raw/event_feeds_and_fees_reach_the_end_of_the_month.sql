@@ -29,8 +29,10 @@ month_ends as (
     select
         current_build.run_id,
         max(
-            (current_build.service_month + interval '1 month')
-            at time zone coalesce(terms_versions.time_zone, 'UTC')
+            raw.start_of_day(
+                (current_build.service_month + interval '1 month')::date,
+                coalesce(terms_versions.time_zone, 'UTC')
+            )
         ) as ends_at
     from audit.current_build
     left outer join contracts on true

@@ -115,7 +115,9 @@ def require_month_over(connection: psycopg.Connection, build: Build) -> None:
             account_months.service_month = %(service_month)s
             and (
                 account_months.status = 'provisional'
-                or (%(service_month)s + interval '1 month') at time zone coalesce(zones.time_zone, 'UTC') > %(as_of)s
+                or raw.start_of_day(
+                    (%(service_month)s + interval '1 month')::date, coalesce(zones.time_zone, 'UTC')
+                ) > %(as_of)s
             )
         order by account_months.contract_id collate "C"
         """,

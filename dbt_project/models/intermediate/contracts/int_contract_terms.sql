@@ -33,10 +33,14 @@ contract_bounds as (
         current_build.service_month,
         current_build.as_of,
         terms_zones.time_zone,
-        current_build.service_month::timestamp
-        at time zone coalesce(terms_zones.time_zone, 'UTC') as month_starts_at,
-        (current_build.service_month + interval '1 month')
-        at time zone coalesce(terms_zones.time_zone, 'UTC') as month_ends_at
+        raw.start_of_day(
+            current_build.service_month,
+            coalesce(terms_zones.time_zone, 'UTC')
+        ) as month_starts_at,
+        raw.start_of_day(
+            (current_build.service_month + interval '1 month')::date,
+            coalesce(terms_zones.time_zone, 'UTC')
+        ) as month_ends_at
     from contracts
     cross join current_build
     left outer join terms_zones on contracts.terms_id = terms_zones.terms_id
