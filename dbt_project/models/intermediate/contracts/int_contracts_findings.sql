@@ -42,6 +42,16 @@ catalog_pairs as (
     from {{ ref('stg_catalog__components') }} as components
 ),
 
+observed_pairs as materialized (
+    select
+        catalog_pairs.service,
+        catalog_pairs.region,
+        bool_or(catalog_pairs.is_monitored) as is_monitored,
+        bool_or(catalog_pairs.is_on_page) as is_on_page
+    from catalog_pairs
+    group by catalog_pairs.service, catalog_pairs.region
+),
+
 unobserved_services as (
     select distinct
         'core_service_unobserved' as code,
@@ -67,16 +77,21 @@ unobserved_services as (
     inner join scope_versions
         on contract_scopes.scope_id = scope_versions.scope_id
     cross join lateral unnest(scope_versions.services) as core (service)
-    left outer join lateral (
+    left outer join observed_pairs as own
+        on
+            core.service = own.service
+            and contract_months.region = own.region
+    left outer join observed_pairs as everybodys
+        on
+            core.service = everybodys.service
+            and everybodys.region = 'global'
+    cross join lateral (
         select
-            coalesce(bool_or(catalog_pairs.is_monitored), false)
-                as is_monitored,
-            coalesce(bool_or(catalog_pairs.is_on_page), false) as is_on_page
-        from catalog_pairs
-        where
-            core.service = catalog_pairs.service
-            and catalog_pairs.region in (contract_months.region, 'global')
-    ) as observed on true
+            coalesce(own.is_monitored, false)
+            or coalesce(everybodys.is_monitored, false) as is_monitored,
+            coalesce(own.is_on_page, false)
+            or coalesce(everybodys.is_on_page, false) as is_on_page
+    ) as observed
     where
         not case scope_versions.evidence
             when 'monitoring' then observed.is_monitored
