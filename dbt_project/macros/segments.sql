@@ -17,21 +17,16 @@
     from (
         select
             *,
-            sum(starts_new) over (
+            count(*) filter (where continues is not true) over (
                 partition by {{ keys }} order by started_at
             ) as segment_number
         from (
             select
                 *,
-                case
-                    when
-                        started_at = lag(ended_at) over in_order
-                        and (kind, is_covered, services, categories)
-                        = lag((kind, is_covered, services, categories))
-                            over in_order
-                        then 0
-                    else 1
-                end as starts_new
+                started_at = lag(ended_at) over in_order
+                and (kind, is_covered, services, categories)
+                = lag((kind, is_covered, services, categories)) over in_order
+                    as continues
             from {{ segments }}
             window in_order as (partition by {{ keys }} order by started_at)
         ) as compared

@@ -71,13 +71,9 @@ open_months as (
                         bases.counted_seconds,
                         bases.excluded_seconds,
                         bases.unknown_seconds,
-                        {{ uptime_percent(
-                            'bases.counted_seconds', 'bases.base_seconds'
-                        ) }},
-                        {{ uptime_percent(
-                            'bases.counted_low_seconds',
-                            'bases.base_low_seconds'
-                        ) }}
+                        bases.base_seconds,
+                        bases.counted_low_seconds,
+                        bases.base_low_seconds
                     ),
                     'UTF8'
                 )

@@ -91,14 +91,9 @@ streaks as (
 streaks_in_order as (
     select
         streaks.*,
-        case
-            when
-                streaks.state = lag(streaks.state) over in_order
-                and streaks.first_at - lag(streaks.last_at) over in_order
-                <= streaks.stale_after
-                then 0
-            else 1
-        end as starts_run
+        streaks.state = lag(streaks.state) over in_order
+        and streaks.first_at - lag(streaks.last_at) over in_order
+        <= streaks.stale_after as continues_run
     from streaks
     window
         in_order as (
@@ -111,7 +106,9 @@ streaks_in_order as (
 streaks_in_runs as (
     select
         streaks_in_order.*,
-        sum(streaks_in_order.starts_run) over (
+        count(*) filter (
+            where streaks_in_order.continues_run is not true
+        ) over (
             partition by
                 streaks_in_order.monitor_id,
                 streaks_in_order.location,

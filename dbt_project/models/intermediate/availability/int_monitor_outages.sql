@@ -43,10 +43,8 @@ changes as (
         location_states.degraded_counts,
         edges.changed_at,
         edges.known_change,
-        case
-            when location_states.state = 'down' then edges.known_change
-            else 0
-        end as down_change
+        (location_states.state = 'down')::integer * edges.known_change
+            as down_change
     from location_states
     cross join lateral (
         values
@@ -91,7 +89,6 @@ states as (
         case
             when counts.known_count < monitors.quorum_min then 'unknown'
             when 2 * counts.down_count > counts.known_count then 'down'
-            else 'up'
         end as state,
         greatest(counts.started_at, monitors.active_from) as started_at,
         least(counts.ended_at, monitors.active_until) as ended_at
@@ -118,7 +115,9 @@ final as (
             states.state,
             range_agg(tstzrange(states.started_at, states.ended_at)) as periods
         from states
-        where states.state <> 'up' and states.started_at < states.ended_at
+        where
+            states.state is not null
+            and states.started_at < states.ended_at
         group by
             states.monitor_id,
             states.degraded_counts,

@@ -94,7 +94,6 @@ long_runs as materialized (
         on
             judged_by.terms_id = runs.terms_id
             and judged_by.seen_from = runs.seen_from
-    where judged_by.minimum_outage_seconds > 0
 ),
 
 judged as (

@@ -42,8 +42,7 @@ judged_by as (
         coalesce(versions.terms_version, fallback.terms_version)
             as terms_version
     from contract_months
-    left outer join fallback
-        on true
+    cross join fallback
     left outer join versions
         on
             contract_months.terms_id = versions.terms_id

@@ -89,12 +89,15 @@ complete as (
                 '{}'
             ) as missing,
             max(parts.given_at) as last_given_at
-        from (
-            values
-            (1, 'company_name', subjects.company_given_at),
-            (2, 'account_id', subjects.account_given_at),
-            (3, 'incident_timeline', subjects.timeline_given_at)
-        ) as parts (ordinal, part, given_at)
+        from
+            unnest(
+                array['company_name', 'account_id', 'incident_timeline'],
+                array[
+                    subjects.company_given_at,
+                    subjects.account_given_at,
+                    subjects.timeline_given_at
+                ]
+            ) with ordinality as parts (part, given_at, ordinal)
         where parts.part = any(claim_terms.claims_must_include)
     ) as inclusions
 ),
