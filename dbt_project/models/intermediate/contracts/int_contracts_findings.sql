@@ -52,23 +52,17 @@ observed_pairs as materialized (
     group by catalog_pairs.service, catalog_pairs.region
 ),
 
-unobserved_services as (
-    select distinct
-        'core_service_unobserved' as code,
-        contract_months.contract_id as subject,
+core_services as (
+    select
+        contract_months.contract_id,
+        contract_months.region,
         contracts.object_id,
-        format(
-            'core service %s has no %s in region %s or global, and so is never'
-            ' down for it',
-            core.service,
-            case scope_versions.evidence
-                when 'monitoring' then 'monitor'
-                when 'status_page' then 'component'
-                when 'both' then 'monitor together with a component'
-                else 'monitor or component'
-            end,
-            contract_months.region
-        ) as detail
+        scope_versions.evidence,
+        core.service,
+        coalesce(own.is_monitored, false)
+        or coalesce(everybodys.is_monitored, false) as is_monitored,
+        coalesce(own.is_on_page, false)
+        or coalesce(everybodys.is_on_page, false) as is_on_page
     from contract_months
     inner join contracts
         on contract_months.contract_id = contracts.contract_id
@@ -85,19 +79,33 @@ unobserved_services as (
         on
             core.service = everybodys.service
             and everybodys.region = 'global'
-    cross join lateral (
-        select
-            coalesce(own.is_monitored, false)
-            or coalesce(everybodys.is_monitored, false) as is_monitored,
-            coalesce(own.is_on_page, false)
-            or coalesce(everybodys.is_on_page, false) as is_on_page
-    ) as observed
+),
+
+unobserved_services as (
+    select distinct
+        'core_service_unobserved' as code,
+        core_services.contract_id as subject,
+        core_services.object_id,
+        format(
+            'core service %s has no %s in region %s or global, and so is never'
+            ' down for it',
+            core_services.service,
+            case core_services.evidence
+                when 'monitoring' then 'monitor'
+                when 'status_page' then 'component'
+                when 'both' then 'monitor together with a component'
+                else 'monitor or component'
+            end,
+            core_services.region
+        ) as detail
+    from core_services
     where
-        not case scope_versions.evidence
-            when 'monitoring' then observed.is_monitored
-            when 'status_page' then observed.is_on_page
-            when 'both' then observed.is_monitored and observed.is_on_page
-            else observed.is_monitored or observed.is_on_page
+        not case core_services.evidence
+            when 'monitoring' then core_services.is_monitored
+            when 'status_page' then core_services.is_on_page
+            when 'both'
+                then core_services.is_monitored and core_services.is_on_page
+            else core_services.is_monitored or core_services.is_on_page
         end
 ),
 
