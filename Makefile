@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-deep lint format lock clean
+.PHONY: help setup demo test test-deep mutants lint format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test: setup  ## Run the tests (at most 10 minutes)
 
 test-deep: setup  ## Compare both routes over 50,000 account-months and 100,000 tickets
 	@$(BIN)/python -m pytest -m deep -s tests/second_route
+
+mutants: setup  ## Mutate the money models' SQL, and list what no data tells apart (about 10 minutes)
+	@$(BIN)/python -m tests.mutants
 
 lint: setup  ## Run ruff, sqlfluff and yamllint
 	@$(BIN)/ruff check .

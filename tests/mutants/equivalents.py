@@ -1,0 +1,36 @@
+"""The mutants that no data can tell from the model, each with the reason, and what a run says about the list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+EQUIVALENTS = Path(__file__).with_name("equivalents.yml")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Survivors that nobody gave a reason for, and entries of the list that no longer hold."""
+
+    unexplained: tuple[str, ...]
+    stale: tuple[str, ...]
+
+
+def read(path: Path = EQUIVALENTS) -> dict[str, str]:
+    """Reasons by the mutants' keys. Raises ValueError naming a key that is listed twice."""
+    import yaml
+
+    reasons: dict[str, str] = {}
+    for group in yaml.safe_load(path.read_text(encoding="utf-8")):
+        for key in group["mutants"]:
+            if key in reasons:
+                raise ValueError(f"{path.name} lists {key!r} twice: leave one.")
+            reasons[key] = group["because"].strip()
+    return reasons
+
+
+def judge(survivors: Iterable[str], reasons: Mapping[str, str]) -> Judgement:
+    """Hold the keys of a run's survivors against the list."""
+    survived = set(survivors)
+    return Judgement(tuple(sorted(survived - reasons.keys())), tuple(sorted(reasons.keys() - survived)))
