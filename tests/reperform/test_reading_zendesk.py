@@ -79,6 +79,7 @@ def created_of(*audits: Row, **ticket_changes: Any) -> TicketEvent:
 def test_a_ticket_is_created_by_its_submitter_for_its_organization() -> None:
     assert created_of() == TicketEvent("70", "created", at(CREATED), "created", "customer", "500", "P2")
     assert created_of(organization_id=None).account_id is None
+    assert created_of(organization_id="").account_id is None
     for submitter_id, actor in [(AGENT, "agent"), (ADMIN, "agent"), (AI, "ai"), (99, "customer"), (None, "customer")]:
         assert created_of(submitter_id=submitter_id).actor == actor
 
@@ -118,13 +119,58 @@ def test_the_severity_at_creation_is_walked_back_through_the_changes() -> None:
 def test_a_change_may_name_its_field_and_only_the_priority_counts() -> None:
     named = {"id": 1, "event_type": "Change", "field_name": "priority", "value": "low", "previous_value": "high"}
     others = [
-        {"id": 2, "event_type": "Change", "status": "solved", "previous_value": "open"},
+        {"id": 2, "event_type": "Change", "subject": "never read", "previous_value": "x"},
         {"id": 3, "event_type": "Change", "field_name": "type", "value": "x", "previous_value": "y"},
         {"id": 4, "event_type": "Create", "priority": "normal"},
         {"id": 5, "event_type": "Notification"},
     ]
     (found,) = children_of(audit(named, *others))
-    assert (found.type, found.severity, found.event_id) == ("severity_changed", "P4", "1")
+    assert (found.type, found.severity) == ("severity_changed", "P4")
+
+
+def test_at_one_instant_the_ids_of_ticket_events_are_the_order_as_numbers_then_their_children_are() -> None:
+    first = audit(change("urgent", "low", id=8), change("normal", "urgent", id=7), id=99)
+    second = audit(change("high", "normal", id=1), id=100)
+    for audits in ((first, second), (second, first)):
+        assert created_of(*audits).severity == "P4"
+        assert [event.severity for event in children_of(*audits)] == ["P1", "P3", "P2"]
+
+
+def status(value: Any, **more: Any) -> Row:
+    return {"id": 903, "event_type": "Change", "status": value, "previous_value": "open"} | more
+
+
+@pytest.mark.parametrize(
+    ("child", "of_audit", "actor"),
+    [
+        (status("solved"), {"updater_id": CUSTOMER}, "customer"),
+        (status("solved"), {"updater_id": ADMIN}, "agent"),
+        (status("solved"), {"updater_id": AI}, "ai"),
+        (status("solved"), {"updater_id": 99}, "customer"),
+        (status("solved"), {"updater_id": None}, "system"),
+        (status("solved"), {"updater_id": CUSTOMER, "via": {"channel": "rule"}}, "system"),
+        (status("solved", via={"channel": "web"}), {"updater_id": CUSTOMER, "via": "rule"}, "customer"),
+        (change("low", "high", via="System"), {}, "system"),
+    ],
+)
+def test_a_change_is_the_updaters_else_the_systems(child: Row, of_audit: Row, actor: str) -> None:
+    (found,) = children_of(audit(child, **of_audit))
+    assert found.actor == actor
+
+
+def test_a_change_of_the_status_may_be_told_in_either_spelling() -> None:
+    named = {"event_type": "Change", "field_name": "status", "value": "closed", "previous_value": "solved"}
+    for value in ("open", "pending", "solved", "closed"):
+        for child in (status(value), status(value, event_type=None, type="Change"), named | {"value": value}):
+            (found,) = children_of(audit(child))
+            assert (found.type, found.status, found.severity) == ("status_changed", value, None)
+    # A change of the status is no step of the priority.
+    assert created_of(audit(status("solved"))).severity == "P2"
+
+
+@pytest.mark.parametrize("value", ["new", "hold", "deleted", "Solved", "", None])
+def test_another_status_tells_nothing(value: Any) -> None:
+    assert children_of(audit(status(value))) == []
 
 
 def test_comments_are_replies_or_notes() -> None:
@@ -136,9 +182,11 @@ def test_comments_are_replies_or_notes() -> None:
         (comment(event_type=None, type="Comment"), "public_reply"),
     ]:
         (found,) = children_of(audit(child))
-        assert (found.type, found.at, found.event_id) == (kind, at("2026-03-10T11:00:00Z"), "901")
-    (own,) = children_of(audit(comment(created_at="2026-03-10T11:00:01Z", id=None)))
-    assert (own.at, own.event_id) == (at("2026-03-10T11:00:01Z"), "900.1")
+        assert (found.type, found.at) == (kind, at("2026-03-10T11:00:00Z"))
+    # A ticket event happened at its instant, with all its children.
+    for own in ("2026-03-10T11:00:01Z", "yesterday"):
+        (found,) = children_of(audit(comment(created_at=own, id=None)))
+        assert found.at == at("2026-03-10T11:00:00Z")
 
 
 @pytest.mark.parametrize(
@@ -167,6 +215,15 @@ def test_a_comment_is_its_authors_else_the_updaters(author_id: Any, updater_id: 
         (None, {"channel": "rule"}, True),
         ({}, "Web form", False),
         (None, None, False),
+        ({"channel": 8}, None, True),
+        ({"channel": 0}, None, False),
+        ({"channel": "Rule"}, None, True),
+        ({"channel": ["rule"]}, None, False),
+        ("SYSTEM", None, True),
+        ("rules", None, False),
+        (8, None, True),
+        ("", "rule", True),
+        ("web", 8, False),
     ],
 )
 def test_a_comment_by_a_rule_or_the_system_is_automatic(via: Any, of_audit: Any, is_automatic: bool) -> None:
@@ -226,6 +283,8 @@ def test_documents_may_be_apart_and_the_latest_export_of_each_id_is_in_force() -
         ("ticket_events", audit(comment(public="true"))),
         ("ticket_events", audit(change("highest", "low"))),
         ("ticket_events", audit(change("high", "lowest"))),
+        ("ticket_events", audit(status(5))),
+        ("ticket_events", audit(comment(), updater_id="2", id=902) | {"child_events": [status("solved")]}),
         ("ticket_events", audit() | {"child_events": "none"}),
         ("users", {"id": 9, "role": "owner"}),
         ("users", {"id": 9}),

@@ -24,7 +24,8 @@ from slaledger.reperform.records import ExportObject, Instant, Rejected, TicketE
 
 SEVERITIES = {"urgent": "P1", "high": "P2", "normal": "P3", "low": "P4"}
 ROLES = frozenset({"end-user", "agent", "admin"})
-AUTOMATIC_CHANNELS = frozenset({"rule", "system"})
+STATUSES = frozenset({"open", "pending", "solved", "closed"})  # that tell a rule something
+AUTOMATIC_CHANNELS = ("rule", "system", 8)  # 8 is the number of `rule`
 
 
 @dataclass(frozen=True)
@@ -43,20 +44,19 @@ class Ticket:
 
 @dataclass(frozen=True)
 class Child:
-    """A comment, or (`is_public` None) a change of the priority."""
+    """A comment, or a change of the priority or the status; `type` is that of our events."""
 
-    event_id: str
-    at: Instant
+    type: str
     actor_id: str | None
-    is_public: bool | None = None
-    is_automatic: bool = False
+    is_automatic: bool
+    status: str | None = None
     severity: str | None = None
     previous_severity: str | None = None
 
 
 @dataclass(frozen=True)
 class Audit:
-    """A ticket event with those of its children that say something here."""
+    """A ticket event with those of its children that say something here, in their order; all happened at `at`."""
 
     audit_id: str
     ticket_id: str
@@ -84,12 +84,16 @@ def events(
     def actor(user_id: str | None) -> str:
         return actors.get(user_id or "", "customer")
 
-    children: dict[str, list[Child]] = defaultdict(list)
-    for audit in sorted(audits.values(), key=lambda audit: (audit.at, int(audit.audit_id))):
-        children[audit.ticket_id] += audit.children
     found = []
+    changes: dict[str, list[Child]] = defaultdict(list)
+    # At one instant ids decide, as numbers: as texts, 100 is before 99 (decision 0010).
+    for audit in sorted(audits.values(), key=lambda audit: (audit.at, int(audit.audit_id))):
+        for position, child in enumerate(audit.children, start=1):
+            found.append(child_event(child, audit, position=position, actor=actor(child.actor_id)))
+            if child.type == "severity_changed":
+                changes[audit.ticket_id].append(child)
     for ticket in tickets.values():
-        changes = [child for child in children[ticket.ticket_id] if child.is_public is None]
+        of_ticket = changes[ticket.ticket_id]
         organization_id = ticket.organization_id
         found.append(
             TicketEvent(
@@ -100,7 +104,7 @@ def events(
                 actor=actor(ticket.submitter_id),
                 account_id=None if organization_id is None else accounts.get(organization_id, organization_id),
                 # The last priority, walked back through its changes.
-                severity=changes[0].previous_severity if changes else ticket.severity,
+                severity=of_ticket[0].previous_severity if of_ticket else ticket.severity,
             )
         )
         # The export does not say when a tag was set: at the latest when the ticket last changed.
@@ -111,21 +115,24 @@ def events(
             for kind, is_marked in marks.items()
             if is_marked
         ]
-    for ticket_id, of_ticket in children.items():
-        found += [child_event(child, ticket_id=ticket_id, actor=actor(child.actor_id)) for child in of_ticket]
     return found
 
 
-def child_event(child: Child, *, ticket_id: str, actor: str) -> TicketEvent:
-    """A comment or a change of the priority as an event of ours."""
-    kinds = {True: "public_reply", False: "internal_note", None: "severity_changed"}
+def child_event(child: Child, audit: Audit, *, position: int, actor: str) -> TicketEvent:
+    """A comment or a change as an event of ours, whose id is, byte by byte, the order at its instant.
+
+    What a rule or the system changed, and what nobody is named for, `system` changed: not the customer (R5).
+    """
+    is_change = child.type in ("severity_changed", "status_changed")
+    is_nobodys = child.is_automatic or child.actor_id is None
     return TicketEvent(
-        ticket_id=ticket_id,
-        event_id=child.event_id,
-        at=child.at,
-        type=kinds[child.is_public],
-        actor=actor,
+        ticket_id=audit.ticket_id,
+        event_id=f"{int(audit.audit_id):019}-{position:04}",
+        at=audit.at,
+        type=child.type,
+        actor="system" if is_change and is_nobodys else actor,
         severity=child.severity,
+        status=child.status,
         is_automatic=child.is_automatic,
     )
 
@@ -182,48 +189,58 @@ def user(row: Fields) -> User:
 
 def audit(row: Fields) -> Audit:
     """A ticket event."""
-    audit_id = identifier(row, "id")
-    at = fields.instant(row, "created_at")
-    children = []
-    for position, child in enumerate(fields.objects(row, "child_events"), start=1):
-        event_id = optional_identifier(child, "id") or f"{audit_id}.{position}"
-        kind = fields.optional_text(child, "event_type") or fields.optional_text(child, "type")
-        if kind == "Comment":
-            children.append(comment(child, row, event_id=event_id, at=at))
-        elif kind == "Change" and (change := priority_change(child)) is not None:
-            children.append(
-                Child(
-                    event_id=event_id,
-                    at=at,
-                    actor_id=optional_identifier(row, "updater_id"),
-                    severity=severity(change, "priority"),
-                    previous_severity=severity(change, "previous_value"),
-                )
-            )
-    return Audit(audit_id=audit_id, ticket_id=identifier(row, "ticket_id"), at=at, children=tuple(children))
-
-
-def comment(child: Fields, row: Fields, *, event_id: str, at: Instant) -> Child:
-    """A comment; what it does not say of itself is its ticket event's."""
-    is_public = fields.optional_flag(child, "public")
-    created_at = fields.optional_instant(child, "created_at")
-    via = child.get("via") or row.get("via")
-    return Child(
-        event_id=event_id,
-        at=at if created_at is None else created_at,
-        actor_id=optional_identifier(child, "author_id") or optional_identifier(row, "updater_id"),
-        is_public=fields.flag(child, "comment_public") if is_public is None else is_public,
-        is_automatic=isinstance(via, dict) and via.get("channel") in AUTOMATIC_CHANNELS,
+    told = (child_of(child, row) for child in fields.objects(row, "child_events"))
+    return Audit(
+        audit_id=identifier(row, "id"),
+        ticket_id=identifier(row, "ticket_id"),
+        at=fields.instant(row, "created_at"),
+        children=tuple(child for child in told if child is not None),
     )
 
 
-def priority_change(child: Fields) -> Fields | None:
-    """A change of the priority as {priority, previous_value}, in either of its spellings; None of anything else."""
-    if "priority" in child:
-        return child
-    if child.get("field_name") == "priority":
-        return {"priority": child.get("value"), "previous_value": child.get("previous_value")}
+def child_of(child: Fields, row: Fields) -> Child | None:
+    """A child event that says something here; what it does not say of itself is its ticket event's."""
+    kind = child.get("event_type") or child.get("type")
+    is_automatic = is_automatic_via(child.get("via") or row.get("via"))
+    if kind == "Comment":
+        is_public = fields.optional_flag(child, "public")
+        is_public = fields.flag(child, "comment_public") if is_public is None else is_public
+        return Child(
+            type="public_reply" if is_public else "internal_note",
+            actor_id=optional_identifier(child, "author_id") or optional_identifier(row, "updater_id"),
+            is_automatic=is_automatic,
+        )
+    if kind != "Change":
+        return None
+    updater_id = optional_identifier(row, "updater_id")
+    name, change = changed(child)
+    if name == "priority":
+        previous = severity(change, "previous_value")
+        return Child(
+            "severity_changed",
+            updater_id,
+            is_automatic,
+            severity=severity(change, name),
+            previous_severity=previous,
+        )
+    if name == "status" and (status := fields.optional_text(change, name)) in STATUSES:
+        return Child("status_changed", updater_id, is_automatic, status=status)
     return None
+
+
+def is_automatic_via(via: Any) -> bool:
+    """Whether a rule or the system did it; a channel may stand for itself, in any letter case, or be a number."""
+    channel = via.get("channel") if isinstance(via, dict) else via
+    return (channel.lower() if isinstance(channel, str) else channel) in AUTOMATIC_CHANNELS
+
+
+def changed(child: Fields) -> tuple[str | None, Fields]:
+    """The field that a change is of, with its value under that name, in either of its spellings; None: another one."""
+    if "field_name" in child:
+        name = child["field_name"]
+        known = name if name in ("priority", "status") else None
+        return known, {known: child.get("value"), "previous_value": child.get("previous_value")}
+    return next((name for name in ("priority", "status") if name in child), None), child
 
 
 def severity(row: Fields, name: str) -> str | None:
@@ -235,7 +252,7 @@ def severity(row: Fields, name: str) -> str | None:
 def optional_identifier(row: Fields, name: str) -> str | None:
     """The decimal text of a whole number; None if it is absent."""
     value = row.get(name)
-    if value is None:
+    if value is None or value == "":
         return None
     if not isinstance(value, int) or isinstance(value, bool):
         raise Unusable(f"{name} is no whole number")
