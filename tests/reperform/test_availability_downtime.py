@@ -236,6 +236,9 @@ def test_terms_that_change_within_the_month_judge_each_instant():
         ({"evidence_url": None}, 0),
         ({"approved_by": None}, 0),
         ({"approved_by": "ada"}, 0),
+        ({"approved_by": " ADA "}, 0),
+        ({"author": "Grace  "}, 0),
+        ({"approved_by": "a da"}, 60),
         ({"approved_at": None}, 0),
         ({"approved_at": t("05-10 00:00")}, 60),  # the as-of time
         ({"approved_at": t("05-10 00:00") + 1}, 0),

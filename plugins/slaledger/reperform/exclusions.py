@@ -15,12 +15,17 @@ def is_sound(entry: RegisterEntry, *, as_of: Instant) -> bool:
     return (
         bool(entry.evidence_url)
         and bool(entry.approved_by)
-        and entry.approved_by != entry.author
+        and not _is_same_person(entry.approved_by, entry.author)
         and entry.approved_at is not None
         and has_happened(entry.approved_at, as_of=as_of)
         and (entry.revoked_at is None or not has_happened(entry.revoked_at, as_of=as_of))
         and (entry.category != "customer_connectivity" or bool(entry.account_ids))
     )
+
+
+def _is_same_person(one: str, other: str) -> bool:
+    """Names are compared without letter case and outer blanks (decision 0007)."""
+    return one.strip(" ").lower() == other.strip(" ").lower()
 
 
 def register_excluders(
