@@ -146,7 +146,7 @@ def test_an_outage_longer_than_the_month_never_makes_uptime_negative():
         ({"starts_at": t("04-16 00:00")}, "04-10 10:00/10:30", 21_600, "100"),
         ({"ends_at": t("04-10 12:00")}, "04-20 10:00/10:30", 13_680, "100"),
         ({"suspensions": ((t("04-20 10:10"), t("04-20 10:20")),)}, "04-20 10:00/10:30", 43_190, "99.953692984487"),
-        ({"suspensions": ((t("04-11 00:00"), None), (t("04-05 00:00"), t("04-06 00:00")))}, None, 12_960, "100"),
+        ({"suspensions": ((t("04-11 00:00"), LATER), (t("04-05 00:00"), t("04-06 00:00")))}, None, 12_960, "100"),
         (
             {"suspensions": ((t("04-05 00:00"), t("04-11 00:00")), (t("04-06 00:00"), t("04-07 00:00")))},
             None,
@@ -167,7 +167,7 @@ def test_which_account_months_there_are():
         Account("toy", "Toy", True),
         contract("k3", starts_at=t("05-01 00:00")),
         contract("k4", ends_at=t("04-01 00:00")),
-        contract("k5", suspensions=((t("02-01 00:00"), None),), terms_id="klink-enterprise"),
+        contract("k5", suspensions=((t("02-01 00:00"), LATER),), terms_id="klink-enterprise"),
     )
     rows, _ = availability.account_months(exports, service_month="2026-04", as_of=LATER)
     assert [row["contract_id"] for row in rows] == ["k1", "k5"]
@@ -206,7 +206,7 @@ STARTER = replace(ENTERPRISE, terms_id="starter", guaranteed=False, credits=(), 
         ({}, None, "blocked", "fee_missing"),
         ({}, ("1000", "XXX"), "blocked", "currency_unknown"),
         ({}, ("0", "JPY"), "measured", None),
-        ({"suspensions": ((t("02-01 00:00"), None),)}, None, "measured", "no_measured_time"),
+        ({"suspensions": ((t("02-01 00:00"), LATER),)}, None, "measured", "no_measured_time"),
         ({"terms_id": "nobody's"}, None, "blocked", "terms_unknown"),
         ({"terms_id": "later"}, None, "blocked", "terms_not_in_force"),
     ],
@@ -244,7 +244,7 @@ def test_thresholds_are_those_of_the_start_or_of_the_last_instant():
     assert (row["terms_version"], row["met"], row["commitment_percent"]) == ("2026-04", False, Decimal("99.99"))
     row, _ = figures(world(contract(ends_at=t("04-12 09:00")), second, thresholds_from="period_end"))
     assert row["terms_version"] == "2026-01"
-    suspended = contract(suspensions=((t("03-01 00:00"), None),))  # what is active stands in for what is measured
+    suspended = contract(suspensions=((t("03-01 00:00"), LATER),))  # what is active stands in for what is measured
     row, _ = figures(world(suspended, second, thresholds_from="period_end"))
     assert (row["measured_seconds"], row["terms_version"]) == (0, "2026-04")
 

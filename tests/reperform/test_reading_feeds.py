@@ -100,6 +100,8 @@ def test_a_row_without_a_required_field_is_rejected(name: str, field: str, nothi
         ("contracts", {"services": "dashboard"}),
         ("contracts", {"suspensions": [{"starts_at": T1, "ends_at": T1}]}),
         ("contracts", {"suspensions": [{"ends_at": T2}]}),
+        ("contracts", {"suspensions": [{"starts_at": T1}]}),
+        ("contracts", {"suspensions": [{"starts_at": T1, "ends_at": T2}, {"starts_at": T2, "ends_at": None}]}),
         ("contracts", {"suspensions": ["all"]}),
         ("contracts", {"contract_id": 12}),
         ("claims", {"service_month": "2026-13"}),
@@ -164,12 +166,12 @@ def test_a_contract() -> None:
         {
             "ends_at": T2,
             "services": ["s"],
-            "suspensions": [{"starts_at": T0, "ends_at": T1}, {"starts_at": T2}],
+            "suspensions": [{"starts_at": T0, "ends_at": T1}, {"starts_at": T1, "ends_at": T2}],
             "active_agreement": False,
         },
     ).contracts["k1"]
     assert (found.ends_at, found.services, found.active_agreement) == (at(T2), ("s",), False)
-    assert found.suspensions == ((at(T0), at(T1)), (at(T2), None))
+    assert found.suspensions == ((at(T0), at(T1)), (at(T1), at(T2)))
 
 
 def test_accounts_and_fees() -> None:

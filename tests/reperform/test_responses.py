@@ -355,7 +355,11 @@ def test_of_several_contracts_the_earliest_deadline_then_the_lower_id():
         ({"starts_at": parse("2026-04-08T12:00:00.000001Z")}, "no_active_contract", None),
         ({"starts_at": parse("2026-04-08T12:00:00Z")}, None, "K1"),
         ({"ends_at": parse("2026-04-08T12:00:00Z")}, "no_active_contract", None),
-        ({"suspensions": ((parse("2026-04-08T12:00:00Z"), None),)}, "no_active_contract", None),
+        (
+            {"suspensions": ((parse("2026-04-08T12:00:00Z"), parse("2026-04-08T12:00:01Z")),)},
+            "no_active_contract",
+            None,
+        ),
         ({"suspensions": ((parse("2026-04-01T12:00:00Z"), parse("2026-04-08T12:00:00Z")),)}, None, "K1"),
         ({"terms_id": "nobody"}, "no_terms", "K1"),
         ({"terms_id": "none"}, "no_target", "K1"),
@@ -427,6 +431,18 @@ def test_a_survivor_inherits_no_replies_of_the_companys_tickets_and_of_spam(sour
     found = rows(events("S", *source, "2026-04-08T13:00:00Z merged_into agent T"), events("T", f"{NOON} P1"))["T"]
     assert (found["created_at"], found["first_human_reply_at"]) == (parse(created_at), None)
     assert found["outcome"] == "breached"
+
+
+def test_a_chain_runs_through_a_ticket_whose_creation_is_not_known():
+    told = [
+        events("A", "2026-04-08T09:00:00Z created customer P1", "2026-04-08T13:00:00Z merged_into agent B"),
+        events("B", "2026-04-08T08:00:00Z public_reply agent", "2026-04-08T13:00:00Z merged_into agent C"),
+        events("C", f"{NOON} P1"),
+    ]
+    found = rows(*told)
+    assert found.keys() == {"A", "C"}
+    assert (found["A"]["reason"], found["C"]["created_at"]) == ("merged", parse("2026-04-08T09:00:00Z"))
+    assert found["C"]["first_human_reply_at"] is None
 
 
 def test_the_last_merge_stands():

@@ -38,7 +38,7 @@ def measured_period(exports: Exports, contract: Contract, *, service_month: str,
     for suspended_from, suspended_until in sorted(contract.suspensions, key=lambda span: span[0]):
         if since < min(suspended_from, end):
             spans.append((since, min(suspended_from, end)))
-        since = max(since, end if suspended_until is None else suspended_until)
+        since = max(since, suspended_until)
     if since < end:
         spans.append((since, end))
     return Period(is_over=month[1] <= as_of, active=(start, end), spans=tuple(spans))

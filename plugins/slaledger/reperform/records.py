@@ -170,7 +170,7 @@ class Contract:
     services: tuple[str, ...]  # empty: all
     starts_at: Instant
     ends_at: Instant | None
-    suspensions: tuple[Span, ...]  # an open end is None in its second place
+    suspensions: tuple[Span, ...]
     active_agreement: bool
 
 

@@ -24,7 +24,6 @@ class Ticket:
     created: TicketEvent
     is_spam: bool = False
     is_merged: bool = False
-    merged_into: str | None = None  # the last merge stands; None: into one that the export does not name
     severities: list[tuple[Instant, str]] = field(default_factory=list)
     replies: list[tuple[Instant, str]] = field(default_factory=list)  # (at, actor), only those that may count
     solved_at: list[Instant] = field(default_factory=list)  # by the customer
@@ -46,8 +45,13 @@ class Clock:
 
 def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> list[dict[str, Any]]:
     """Rows of `fct_response_times` of a service month (`YYYY-MM`), by ticket id; durations in microseconds."""
-    tickets = _tickets(exports, as_of=as_of)
-    merged = _merged_into(exports, tickets)
+    events = sorted(
+        (event for event in exports.ticket_events if has_happened(event.at, as_of=as_of)),
+        key=lambda event: (event.at, event.event_id),
+    )
+    merges = _merges(events)
+    tickets = _tickets(events, merges)
+    merged = _merged_into(exports, tickets, merges)
     contracts = defaultdict(list)
     for contract in exports.contracts.values():
         contracts[contract.account_id].append(contract)
@@ -66,25 +70,27 @@ def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> l
     return sorted(rows, key=lambda row: row["ticket_id"])
 
 
-def _tickets(exports: Exports, *, as_of: Instant) -> dict[str, Ticket]:
+def _merges(events: list[TicketEvent]) -> dict[str, str | None]:
+    """What each merged ticket was merged into, None if the export does not name it; the last merge stands.
+
+    A ticket whose creation is not known is no ticket, but merges run through it.
+    """
+    last = {event.ticket_id: event.target_ticket_id for event in events if event.type == "merged_into"}
+    return {ticket_id: target for ticket_id, target in last.items() if target != ticket_id}
+
+
+def _tickets(events: list[TicketEvent], merges: dict[str, str | None]) -> dict[str, Ticket]:
     """The tickets that exist at the as-of time; of several creations of one the earliest is its own."""
-    events = sorted(
-        (event for event in exports.ticket_events if has_happened(event.at, as_of=as_of)),
-        key=lambda event: (event.at, event.event_id),
-    )
     tickets: dict[str, Ticket] = {}
     for event in events:
         if event.type == "created" and event.ticket_id not in tickets:
-            tickets[event.ticket_id] = Ticket(event.ticket_id, event)
+            tickets[event.ticket_id] = Ticket(event.ticket_id, event, is_merged=event.ticket_id in merges)
     for event in events:
         ticket = tickets.get(event.ticket_id)
         if ticket is None:
             continue
         if event.type == "marked_spam":
             ticket.is_spam = True
-        elif event.type == "merged_into":
-            ticket.is_merged = event.target_ticket_id != ticket.ticket_id
-            ticket.merged_into = event.target_ticket_id
         elif event.at < ticket.created.at:
             continue  # R1: dated before the creation, it is ignored
         elif event.type == "severity_changed" and event.severity:
@@ -96,7 +102,9 @@ def _tickets(exports: Exports, *, as_of: Instant) -> dict[str, Ticket]:
     return tickets
 
 
-def _merged_into(exports: Exports, tickets: dict[str, Ticket]) -> dict[str, list[Ticket]]:
+def _merged_into(
+    exports: Exports, tickets: dict[str, Ticket], merges: dict[str, str | None]
+) -> dict[str, list[Ticket]]:
     """By survivor, the customers' tickets that were merged into it, in chains too (R5). Sandboxes have none (P5).
 
     A ticket that is merged itself survives nothing, and inherits nothing.
@@ -105,10 +113,10 @@ def _merged_into(exports: Exports, tickets: dict[str, Ticket]) -> dict[str, list
     for ticket in tickets.values():
         if not ticket.is_merged or not ticket.is_customers or _is_sandbox(exports, ticket):
             continue
-        seen, target = {ticket.ticket_id}, ticket.merged_into
-        while target in tickets and target not in seen and tickets[target].is_merged:
+        seen, target = {ticket.ticket_id}, merges[ticket.ticket_id]
+        while target in merges and target not in seen:
             seen.add(target)
-            target = tickets[target].merged_into
+            target = merges[target]
         if target in tickets and target not in seen:
             inherited[target].append(ticket)
     return inherited
@@ -209,7 +217,7 @@ def _contract(
 def _is_active(contract: Contract, at: Instant) -> bool:
     if not (contract.starts_at <= at and (contract.ends_at is None or at < contract.ends_at)):
         return False
-    return not any(starts <= at and (ends is None or at < ends) for starts, ends in contract.suspensions)
+    return not any(starts <= at < ends for starts, ends in contract.suspensions)
 
 
 def _first_severity(ticket: Ticket) -> str | None:

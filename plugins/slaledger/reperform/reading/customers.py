@@ -39,9 +39,7 @@ def contract(row: Fields, _: ExportObject) -> Contract:
         services=fields.texts(row, "services"),
         starts_at=starts_at,
         ends_at=ends_at,
-        suspensions=tuple(
-            fields.open_span(item, "starts_at", "ends_at") for item in fields.objects(row, "suspensions")
-        ),
+        suspensions=tuple(fields.span(item, "starts_at", "ends_at") for item in fields.objects(row, "suspensions")),
         active_agreement=fields.flag(row, "active_agreement"),
     )
 
