@@ -18,7 +18,7 @@ update_figures as (
     select
         updates.incident_id,
         max(updates.updated_at) as last_updated_at,
-        min(updates.updated_at) filter (where updates.status = 'resolved')
+        max(updates.updated_at) filter (where updates.status = 'resolved')
             as resolved_update_at
     from updates
     group by updates.incident_id
@@ -35,11 +35,23 @@ listings as (
     group by listed.incident_id, documents.page_id
 ),
 
+-- One that was reopened is open, whatever it said before, or resolved by the
+-- last of its updates that says so.
+resolved_updates as (
+    select
+        incidents.incident_id,
+        update_figures.resolved_update_at
+    from incidents
+    inner join update_figures
+        on incidents.incident_id = update_figures.incident_id
+    where incidents.status in ('resolved', 'postmortem')
+),
+
 stated as (
     select
         incidents.*,
-        update_figures.resolved_update_at,
-        coalesce(incidents.resolved_at, update_figures.resolved_update_at)
+        resolved_updates.resolved_update_at,
+        coalesce(incidents.resolved_at, resolved_updates.resolved_update_at)
             as stated_resolved_at,
         greatest(
             incidents.created_at,
@@ -49,6 +61,8 @@ stated as (
     from incidents
     left outer join update_figures
         on incidents.incident_id = update_figures.incident_id
+    left outer join resolved_updates
+        on incidents.incident_id = resolved_updates.incident_id
     left outer join listings
         on
             incidents.incident_id = listings.incident_id
