@@ -37,9 +37,9 @@ sent as (
                         notices.window_starts_at, notices.window_ends_at
                     )
         end as maintenance_window,
-        row_number() over (
-            partition by notices.maintenance_id
-            order by notices.sent_at, {{ in_byte_order('notices.notice_id') }}
+        -- Of two sent at one instant neither is the later one.
+        dense_rank() over (
+            partition by notices.maintenance_id order by notices.sent_at
         ) as ordinal
     from notices
     inner join maintenances_in_reach

@@ -52,13 +52,8 @@ covered_by_peers as (
             and failed.terms_id = peers.terms_id
             and failed.terms_version = peers.terms_version
             and (peers.is_sound or failed.action = 'cut')
-            and (
-                failed.ordinal < peers.ordinal
-                or (
-                    failed.ordinal > peers.ordinal
-                    and failed.action <> 'move'
-                )
-            )
+            and failed.notice_id <> peers.notice_id
+            and (failed.ordinal <= peers.ordinal or failed.action <> 'move')
             and (
                 cardinality(peers.account_ids) = 0
                 or (
