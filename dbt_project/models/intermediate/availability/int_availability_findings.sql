@@ -31,7 +31,7 @@ unmapped_components as (
 ),
 
 unconfirmed_failures as (
-    select
+    select distinct
         'unconfirmed_failure' as code,
         location_states.monitor_id as subject,
         monitors.object_id,
@@ -44,9 +44,7 @@ unconfirmed_failures as (
         ) as detail
     from location_states
     inner join monitors on location_states.monitor_id = monitors.monitor_id
-    where
-        location_states.is_unconfirmed_failure
-        and not location_states.degraded_counts
+    where location_states.is_unconfirmed_failure
 ),
 
 conflicts as (
