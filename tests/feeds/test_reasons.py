@@ -41,7 +41,7 @@ EXCLUSION = {
 }
 EVENT = {"ticket_id": "t1", "event_id": "e1", "at": "2026-03-01T00:00:00Z", "type": "created", "actor": "customer"}
 ZENDESK_TICKET = {"id": 1, "created_at": "2026-03-01T00:00:00Z"}
-ZENDESK_EVENT = {"id": 2, "ticket_id": 1, "created_at": "2026-03-01T00:00:00Z"}
+ZENDESK_EVENT = {"id": 2, "ticket_id": 1, "created_at": "2026-03-01T00:00:00Z", "child_events": []}
 ZENDESK_USER = {"id": 3, "role": "agent"}
 CONTRACT = {
     "contract_id": "k1",

@@ -84,6 +84,15 @@ def facts(tmp_path: Path, *children: dict[str, Any], **event: Any) -> list[dict[
     return row.values["facts"]
 
 
+@pytest.mark.parametrize("given", [{"child_events": None}, {}])
+def test_an_event_that_does_not_say_what_happened_is_quarantined(tmp_path: Path, given: dict[str, Any]) -> None:
+    """A reply may be among what it does not say; an empty list says that nothing is."""
+    event = {name: value for name, value in ZENDESK_EVENT.items() if name != "child_events"}
+    (row,) = read(tmp_path, page(ticket_events=[event | given]))
+    assert isinstance(row, Reject) and row.code == "missing_field" and "child_events" in row.reason
+    assert facts(tmp_path) == []
+
+
 def test_rows_hold_ids_instants_roles_and_states_alone(tmp_path: Path) -> None:
     """In Zendesk's words; what the models make of them is not decided here."""
     ticket, event, user = read(tmp_path, page(tickets=[TICKET], ticket_events=[EVENT], users=[USER]))

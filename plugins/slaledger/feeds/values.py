@@ -191,6 +191,12 @@ def optional_list(row: Row, field: str) -> list[Any]:
     return value
 
 
+def required_list(row: Row, field: str) -> list[Any]:
+    """A JSON list that has to be there; an empty one is a value."""
+    _require(row, field)
+    return optional_list(row, field)
+
+
 def optional_texts(row: Row, field: str) -> list[str]:
     """A list of non-empty texts; empty where it is absent."""
     items = optional_list(row, field)

@@ -95,7 +95,8 @@ def _ticket(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def _ticket_event(row: Mapping[str, Any]) -> dict[str, Any]:
     """An update of a ticket → `raw.zendesk_ticket_events`. Its instant is `created_at`, never the epoch `timestamp`."""
-    children = [values.mapping(child, "child_events") for child in values.optional_list(row, "child_events")]
+    # Without the list nobody knows what the event told: a reply may be among it.
+    children = [values.mapping(child, "child_events") for child in values.required_list(row, "child_events")]
     return {
         "ticket_event_id": values.number_id(row, "id"),
         "ticket_id": values.number_id(row, "ticket_id"),
