@@ -113,9 +113,10 @@ final as (
         of_month.ticket_id as subject,
         null::uuid as object_id,
         coalesce(
-            'Account ' || of_month.account_id, 'An account that is not given'
-        )
-        || ' is not among the accounts exported.' as detail
+            'Account ' || of_month.account_id
+            || ' is not among the accounts exported.',
+            'It names no account.'
+        ) as detail
     from of_month
     left outer join accounts
         on of_month.account_id = accounts.account_id
