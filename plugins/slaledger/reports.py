@@ -128,11 +128,18 @@ def _figures_table(figures: list[MonthFigure], month: str) -> Table:
             # An amount keeps its minor units: 50.00.
             "" if figure.amount is None else f"{figure.amount:f}",
             escape(figure.currency or ""),
-            f"{figure.credit_status} ({figure.credit_reason})" if figure.credit_reason else figure.credit_status,
+            _credit(figure),
         )
     if len(figures) > MOST_ROWS:
         table.caption = f"{len(figures) - MOST_ROWS} more are in marts.fct_account_months (`sla dsn`)"
     return table
+
+
+def _credit(figure: MonthFigure) -> str:
+    """What becomes of the credit, and of which: availability's goes without saying."""
+    basis = "" if figure.basis == "availability" else f"{figure.basis}: "
+    reason = f" ({figure.credit_reason})" if figure.credit_reason else ""
+    return f"{basis}{figure.credit_status}{reason}"
 
 
 def _uptime(figure: MonthFigure) -> str:

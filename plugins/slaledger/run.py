@@ -60,7 +60,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class MonthFigure:
-    """One account-month as the table of `sla run` shows it."""
+    """One account-month and basis as the table of `sla run` shows it."""
 
     account_id: str
     contract_id: str
@@ -76,6 +76,7 @@ class MonthFigure:
     currency: str | None
     credit_status: str
     credit_reason: str | None
+    basis: str  # availability | response_time, the latter only where the terms credit breaches
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class RunResult:
     @property
     def left(self) -> list[MonthFigure]:
         """Held and blocked account-months."""
-        return [figure for figure in self.figures if figure.status in ("held", "blocked")]
+        return [each for each in self.figures if each.status in ("held", "blocked") and each.basis == "availability"]
 
     @property
     def exit_code(self) -> int:
@@ -266,12 +267,12 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
             select
                 m.account_id, m.contract_id, m.status, m.reason, m.uptime_percent, m.uptime_percent_low,
                 m.counted_seconds, m.excluded_seconds, m.unknown_seconds, c.credit_percent, c.amount, c.currency,
-                c.status as credit_status, c.reason as credit_reason
+                c.status as credit_status, c.reason as credit_reason, coalesce(c.basis, 'availability') as basis
             from marts.fct_account_months as m
             left join marts.fct_credits as c
-                on m.contract_id = c.contract_id and m.service_month = c.service_month and c.basis = 'availability'
+                on m.contract_id = c.contract_id and m.service_month = c.service_month
             where m.service_month = %s
-            order by m.account_id, m.contract_id
+            order by m.account_id, m.contract_id, c.basis
             """,
             [month],
         ).fetchall()
