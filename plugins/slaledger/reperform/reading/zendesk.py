@@ -189,6 +189,8 @@ def user(row: Fields) -> User:
 
 def audit(row: Fields) -> Audit:
     """A ticket event."""
+    if fields.optional_list(row, "child_events") is None:
+        raise Unusable("child_events is missing")
     told = (child_of(child, row) for child in fields.objects(row, "child_events"))
     return Audit(
         audit_id=identifier(row, "id"),
