@@ -50,7 +50,9 @@ periods as (
                 least(
                     contracts.ends_at,
                     raw.start_of_day(
-                        (current_build.service_month + interval '1 month')::date,
+                        (
+                            current_build.service_month + interval '1 month'
+                        )::date,
                         coalesce(zones.time_zone, 'UTC')
                     ),
                     current_build.as_of
