@@ -54,7 +54,7 @@ def test_every_feed_lands(bucket: Bucket) -> None:
     bucket.put(
         "tickets/zendesk/a",
         '{"tickets": [{"id": 1, "created_at": "2026-03-01T00:00:00Z"}], '
-        '"ticket_events": [{"id": 2, "ticket_id": 1, "created_at": "2026-03-01T00:00:00Z"}], '
+        '"ticket_events": [{"id": 2, "ticket_id": 1, "created_at": "2026-03-01T00:00:00Z", "child_events": []}], '
         '"users": [{"id": 3, "role": "agent"}]}',
     )
     bucket.put("accounts/accounts/a", ACCOUNTS + "a1,Kä GmbH\n")
