@@ -155,11 +155,12 @@ class S3:
         self.ports_file.unlink()
 
     def answers(self) -> bool:
-        """Whether the bucket is there, with versions: some time after the server's first answer."""
+        """Whether the bucket is there, with versions, and can be read: some time after the server's first answer."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             ensure_bucket(self.exports)
+            _read_one(self.exports)
         except (BotoCoreError, ClientError):
             return False
         return True
@@ -180,6 +181,16 @@ def ensure_bucket(exports: Exports) -> None:
             raise
         client.create_bucket(Bucket=exports.bucket)
     client.put_bucket_versioning(Bucket=exports.bucket, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _read_one(exports: Exports) -> None:
+    """Read any object: after a crash, bodies come back later than the listing does.
+
+    Raises botocore's `ClientError` or `BotoCoreError`.
+    """
+    client = _client(exports)
+    for one in client.list_object_versions(Bucket=exports.bucket, MaxKeys=1).get("Versions", ()):
+        client.get_object(Bucket=exports.bucket, Key=one["Key"], VersionId=one["VersionId"])["Body"].close()
 
 
 @functools.lru_cache(maxsize=4)
