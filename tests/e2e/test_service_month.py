@@ -345,12 +345,19 @@ def plant_exports(directory: Path) -> None:
         "window_end": "2026-05-10T01:00:00Z",
         "component_ids": ["no-such-component"],
     }
+    terms = {
+        "id": "planted",
+        "version": "1",
+        "effective_from": "2026-05-01T00:00:00Z",
+        "extends": "klink-starter",
+        "colour": "red",
+    }
     claims = [{"claim_id": f"planted-{number}", "service_month": "May"} for number in range(200)]
     bodies = {
         "status_page/statuspage/planted.json": json.dumps({"page": {"id": "klink"}, "incidents": [incident]}),
         "notices/planted.ndjson": json.dumps(notice),
         "claims/planted.ndjson": "\n".join(map(json.dumps, claims)),
-        "terms/planted.yml": "id: planted\nversion: '1'\neffective_from: 2026-05-01T00:00:00Z\ncolour: red\n",
+        "terms/planted.yml": json.dumps(terms),
     }
     for key, body in bodies.items():
         path = directory / key
