@@ -68,19 +68,26 @@ def test_instant_is_refused(text: object) -> None:
     assert caught.value.code == "invalid_instant"
 
 
-@pytest.mark.parametrize("text", ["0", "1000", "1000.00", "0.000001", "999999999999999.999999"])
-def test_decimal_is_read(text: str) -> None:
+@pytest.mark.parametrize("text", ["0", "1000", "1000.00", "333.333333333333", "999999999999999.999999999999999999"])
+def test_amount_is_read(text: str) -> None:
     """Plain digits, exactly."""
-    assert values.decimal({"fee": text}, "fee", is_zero_allowed=True) == Decimal(text)
+    assert values.amount({"fee": text}, "fee") == Decimal(text)
 
 
 @pytest.mark.parametrize(
-    "text", ["-1", "+1", "1e3", "1_000", "1,5", ".5", "5.", "١٢", "1０", "NaN", "inf", "1" * 16, 5]
+    "text", ["-1", "+1", "1e3", "1_000", "1,5", ".5", "5.", "١٢", "1０", "NaN", "inf", "1" * 16, "0." + "1" * 19, 5]
 )
-def test_decimal_is_refused(text: object) -> None:
-    """No sign, no exponent, no other digits, no float."""
+def test_amount_is_refused(text: object) -> None:
+    """No sign, no exponent, no other digits, no float; no more decimals than the billing drop can carry."""
     with pytest.raises(RowRejected):
-        values.decimal({"fee": text}, "fee", is_zero_allowed=True)
+        values.amount({"fee": text}, "fee")
+
+
+@pytest.mark.parametrize("text", ["0", "0.0000001", "86400000001", 5])
+def test_seconds_are_refused(text: object) -> None:
+    """Above 0, to the microsecond, at most a million days."""
+    with pytest.raises(RowRejected):
+        values.seconds({"interval": text}, "interval")
 
 
 def test_service_month_is_its_first_day() -> None:
@@ -109,3 +116,8 @@ def test_company_names_differ() -> None:
     """Digits and letters count; signs do not."""
     assert values.company_key("Acme 1") != values.company_key("Acme 2")
     assert values.company_key("Acme!") == "acme"
+
+
+def test_a_company_name_without_letters_and_digits_is_compared_whole() -> None:
+    """Rule C4: of two such names nothing would be left, and each would match the other."""
+    assert values.company_key("🙂") == values.company_key(" 🙂 ") != values.company_key("!!") != ""

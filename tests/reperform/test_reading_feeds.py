@@ -181,7 +181,7 @@ def test_accounts_and_fees() -> None:
         "a2": Account("a2", "Bar", True),
         "a3": Account("a3", "Baz", False),
     }
-    amounts = ["1250.10", "0", "-1", "1e3", "1,000", "NaN", "", "+5", ".5"]
+    amounts = ["1250.10", "0", "-1", "1e3", "1,000", "NaN", "", "+5", ".5", f"0.{1:018}", f"0.{1:019}", "1" * 16]
     rows = csv(
         "contract_id,service_month,monthly_fee,currency", *(f'k{n},2026-03,"{a}",X' for n, a in enumerate(amounts))
     )
@@ -189,8 +189,9 @@ def test_accounts_and_fees() -> None:
     assert exports.fees == {
         ("k0", "2026-03"): Fee("k0", "2026-03", Fraction(125_010, 100), "X"),
         ("k1", "2026-03"): Fee("k1", "2026-03", Fraction(0), "X"),
+        ("k9", "2026-03"): Fee("k9", "2026-03", Fraction(1, 10**18), "X"),
     }
-    assert rejected_rows(exports) == [4, 5, 6, 7, 8, 9, 10]
+    assert rejected_rows(exports) == [4, 5, 6, 7, 8, 9, 10, 12, 13]
 
 
 def test_claims_all_count_but_identical_messages_are_one() -> None:

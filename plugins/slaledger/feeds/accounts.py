@@ -56,6 +56,6 @@ def fee(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "contract_id": values.text(row, "contract_id"),
         "service_month": values.service_month(row, "service_month"),
-        "monthly_fee": values.decimal(row, "monthly_fee", is_zero_allowed=True),
+        "monthly_fee": values.amount(row, "monthly_fee"),
         "currency": values.text(row, "currency"),
     }

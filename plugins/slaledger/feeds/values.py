@@ -27,7 +27,8 @@ _INSTANT = re.compile(
 )
 _MONTH = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 _INTEGER = re.compile(r"\d{1,9}", re.ASCII)
-_DECIMAL = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
+_AMOUNT = re.compile(r"\d{1,15}(?:\.\d{1,18})?", re.ASCII)
+_SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 
 
 def is_absent(row: Row, field: str) -> bool:
@@ -136,21 +137,23 @@ def service_month(row: Row, field: str) -> date:
     return date(int(match[1]), int(match[2]), 1)
 
 
-def decimal(row: Row, field: str, *, is_zero_allowed: bool) -> Decimal:
-    """A required plain decimal: at most 15 digits before and 6 after the point, no sign, no exponent."""
+def amount(row: Row, field: str) -> Decimal:
+    """Required money: a plain decimal of at most 15 digits before the point and 18 after it, no sign, no exponent."""
     value = _require(row, field)
-    if not isinstance(value, str) or not _DECIMAL.fullmatch(value) or not (is_zero_allowed or Decimal(value)):
-        bound = "not negative" if is_zero_allowed else "above 0"
-        raise RowRejected("invalid_number", f"`{field}` is no plain decimal {bound}")
+    if not isinstance(value, str) or not _AMOUNT.fullmatch(value):
+        bounds = "at most 15 digits before the point and 18 after it"
+        raise RowRejected("invalid_number", f"`{field}` is no plain decimal of {bounds}, not negative")
     return Decimal(value)
 
 
 def seconds(row: Row, field: str) -> Decimal:
     """A required duration in seconds: above 0, at most a million days, to the microsecond."""
-    value = decimal(row, field, is_zero_allowed=False)
-    if value > _MAX_SECONDS:
+    value = _require(row, field)
+    if not isinstance(value, str) or not _SECONDS.fullmatch(value) or not Decimal(value):
+        raise RowRejected("invalid_number", f"`{field}` is no plain decimal above 0 of at most 6 decimals")
+    if Decimal(value) > _MAX_SECONDS:
         raise RowRejected("invalid_number", f"`{field}` is over {_MAX_SECONDS} seconds")
-    return value
+    return Decimal(value)
 
 
 def optional_seconds(row: Row, field: str) -> Decimal | None:
@@ -229,6 +232,6 @@ def check_order(start: datetime | None, end: datetime | None, fields: str) -> No
 
 
 def company_key(name: str) -> str:
-    """What company names are compared by (rule C4): NFKC, case-folded, letters and digits only."""
+    """What company names are compared by (rule C4): NFKC, case-folded, letters and digits only, or all without any."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(character for character in folded if character.isalnum())
+    return "".join(character for character in folded if character.isalnum()) or folded.strip()

@@ -49,7 +49,7 @@ def fee(row: Fields, _: ExportObject) -> Fee:
     return Fee(
         contract_id=fields.text(row, "contract_id"),
         service_month=fields.month(row, "service_month"),
-        monthly_fee=fields.number(row, "monthly_fee"),
+        monthly_fee=fields.amount(row, "monthly_fee"),
         currency=fields.text(row, "currency"),
     )
 

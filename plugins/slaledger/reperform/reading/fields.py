@@ -12,6 +12,7 @@ from slaledger.reperform.reading.rows import Fields, Unusable
 from slaledger.reperform.records import SECOND, Instant, Span
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
+AMOUNT = re.compile(r"\d{1,15}(?:\.\d{1,18})?", re.ASCII)
 SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
@@ -165,6 +166,13 @@ def number(row: Fields, name: str) -> Fraction:
     if not NUMBER.fullmatch(value):
         raise Unusable(f"{name} is no decimal number from 0")
     return Fraction(value)
+
+
+def amount(row: Fields, name: str) -> Fraction:
+    """Money from 0, with at most 15 digits before the point and 18 after it (decision 0011)."""
+    if not AMOUNT.fullmatch(text(row, name)):
+        raise Unusable(f"{name} is no decimal number from 0 of at most 15 digits before the point and 18 after it")
+    return Fraction(text(row, name))
 
 
 def month(row: Fields, name: str) -> str:
