@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from slaledger.reperform.claims import claims, company_key, deadline
+from slaledger.reperform.claims import claims, claims_of, company_key, deadline
 from slaledger.reperform.entitlements import entitlements
 from slaledger.reperform.instants import parse
 from slaledger.reperform.records import Account, ClaimMessage, Decision, Fee
@@ -58,6 +58,11 @@ def judged(*messages, **given):
         ("Klink 4²", "klink 42", True),
         ("Klink", "Klink 2", False),
         ("Müller", "Muller", False),
+        ("Kalliopē ΐ", "Kalliopē ι", False),
+        ("ǰ", "J\u030c", True),
+        ("🙂", " 🙂", True),
+        ("🙂", "!!", False),
+        ("!!", "", False),
     ],
 )
 def test_companies_are_compared_by_letters_and_digits(one, other, is_same):
@@ -130,7 +135,6 @@ def test_what_a_claim_must_name(changes, as_of, expected):
             account_month("90", guaranteed=False, terms_id="klink-growth"),
             ("rejected", "no_eligible_credit: plan_not_eligible, uptime 90 %"),
         ),
-        (account_month(status="provisional"), ("pending", "month_not_over")),
         (account_month("99.95", status="held"), ("pending", "month_held")),
         (account_month("99.95", status="blocked", reason="fee_missing"), ("pending", "month_blocked")),
         (
@@ -150,8 +154,9 @@ def test_a_late_claim_on_a_held_month_is_late_and_a_faulty_one_faulty():
 
 
 def test_a_company_is_not_compared_and_an_account_not_looked_up_before_the_month_is_over():
-    open_month = [account_month(status="provisional")]
-    assert judged(message(company_name="Other"), months=open_month) == ("pending", "month_not_over")
+    open_month, last = [account_month(status="provisional")], parse("2026-03-31T23:59:59.999999Z")
+    early = message("2026-03-30T00:00:00Z", company_name="Other")
+    assert judged(early, months=open_month, as_of=last) == ("pending", "month_not_over")
 
 
 @pytest.mark.parametrize("changes", [{"account_id": "A2"}, {"account_id": None}, {"account_id": "A9"}])
@@ -179,11 +184,57 @@ def test_of_the_standard_terms_the_version_judges_that_measures_the_month(thresh
     assert row["deadline_at"] == parse(f"2026-04-{day}T00:00:00Z")
 
 
-def test_where_no_terms_are_in_force_nothing_is_late():
-    made = exports(claims=(message(LATER, account_id=None),))
-    made.terms = {}
-    (row,) = claims(made, service_month="2026-03", as_of=NEXT_DAY, entitled=())
-    assert (row["deadline_at"], row["status"], row["reason"]) == (None, "pending", "incomplete: account_id missing")
+@pytest.mark.parametrize("account_id", [None, "A1"])
+def test_before_the_first_version_that_one_judges(account_id):
+    (row,) = claims(
+        exports(claims=(message("2025-01-05T00:00:00Z", service_month="2024-12", account_id=account_id),)),
+        service_month="2024-12",
+        as_of=NEXT_DAY,
+        entitled=(),
+    )
+    assert row["deadline_at"] == parse("2025-01-11T00:00:00Z")
+
+
+def test_terms_that_are_not_in_force_yet_judge_in_their_zone():
+    later = replace(KOLKATA, effective_from=parse("2026-03-31T00:00:00Z"), claims_within_days=20)
+    blocked = account_month(None, status="blocked", reason="terms_not_in_force", terms_version=None, guaranteed=None)
+    (row,) = rows(message(), months=[blocked | {"terms_id": "kolkata"}], terms=(later,))
+    assert (row["deadline_at"], row["reason"]) == (parse("2026-04-21T00:00:00+05:30"), "month_blocked")
+    (row,) = rows(message(), months=[blocked | {"terms_id": "nobody-knows"}], terms=(later,))
+    assert (row["deadline_at"], row["reason"]) == (parse("2026-04-11T00:00:00Z"), "month_blocked")
+
+
+def test_an_unknown_account_is_judged_by_the_standard_terms_month_too():
+    ends = parse("2026-04-01T00:00:00+05:30")
+    month = account_month(terms_id="kolkata")
+    given = {"months": [month], "terms": (KOLKATA,), "accounts": (Account("A2", "Another", False),)}
+    early = message("2026-03-30T00:00:00Z")
+    assert judged(early, **given, as_of=ends) == ("pending", "month_not_over")
+    assert judged(early, **given, as_of=parse("2026-04-01T00:00:00Z")) == ("rejected", "account_unknown")
+
+
+def test_messages_received_at_one_instant_come_in_the_order_of_their_content():
+    sent, later = parse("2026-04-01T00:00:00Z"), parse("2026-04-01T00:00:01Z")
+    told = [
+        message(account_id="A1", sent_at=None),
+        message(account_id="A3", sent_at=later, company_name=None),
+        message(account_id=None, sent_at=sent, company_name="Somebody"),
+        message(account_id=None, sent_at=sent, company_name="Else"),
+    ]
+    for each in (told, told[::-1]):
+        (row,) = rows(*(replace(one, row=number) for number, one in enumerate(each)))
+        assert (row["account_id"], row["reason"]) == ("A3", "account_unknown")
+    other = message(company_name="Another")
+    for each in ([message(), other], [other, message()]):
+        assert judged(*each) == ("rejected", "company_mismatch")
+
+
+def test_the_timeline_decides_between_messages_alike_in_all_else():
+    ended = ((TIMELINE[0][0], TIMELINE[0][0] + 1),)
+    for timelines in ([TIMELINE, ended], [ended, TIMELINE]):
+        told = [message(incident_timeline=each) for each in timelines]
+        (claim,) = claims_of(exports(claims=told), service_month="2026-03", as_of=NEXT_DAY)
+        assert claim.given["incident_timeline"] == ended
 
 
 def test_an_account_without_a_contract_in_the_month_is_told_so():

@@ -45,7 +45,7 @@ def claims(
         contracts = by_account.setdefault(each.account_month["account_id"], {})
         contracts.setdefault(each.account_month["contract_id"], []).append(each)
     rows = []
-    for claim in _claims(exports, service_month=service_month, as_of=as_of):
+    for claim in claims_of(exports, service_month=service_month, as_of=as_of):
         account = exports.accounts.get(claim.given["account_id"])
         if account is not None and account.is_sandbox:
             continue
@@ -62,20 +62,24 @@ def deadline(version: TermsVersion, service_month: str) -> Instant:
 
 
 def company_key(name: str) -> str:
-    """A company's name as it is compared: NFKC, case folded, its letters and digits only (C4)."""
-    folded = unicodedata.normalize("NFKC", name).casefold()
-    return "".join(each for each in folded if unicodedata.category(each)[0] in "LN")
+    """A company's name as it is compared: NFKC, case folded, its letters and digits only (C4).
+
+    Folding takes some letters apart, so they are put together again before the marks on them are left out. A name
+    without any letter or digit is compared whole.
+    """
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(each for each in folded if unicodedata.category(each)[0] in "LN") or folded.strip()
 
 
-def _claims(exports: Exports, *, service_month: str, as_of: Instant) -> list[Claim]:
-    """The claims whose first message names the month."""
+def claims_of(exports: Exports, *, service_month: str, as_of: Instant) -> list[Claim]:
+    """The claims whose first message names the month (`YYYY-MM`), sandboxes' too."""
     messages: dict[str, list[ClaimMessage]] = {}
     for message in exports.claims:
         if has_happened(message.received_at, as_of=as_of):
             messages.setdefault(message.claim_id, []).append(message)
     found = []
     for claim_id, own in messages.items():
-        own.sort(key=lambda message: (message.received_at, message.exported_at, message.key, message.row))
+        own.sort(key=_order)
         if own[0].service_month != service_month:
             continue
         given: dict[str, Any] = dict.fromkeys(FIELDS)
@@ -86,6 +90,14 @@ def _claims(exports: Exports, *, service_month: str, as_of: Instant) -> list[Cla
                     given[name], given_at[name] = getattr(message, name), message.received_at
         found.append(Claim(claim_id, service_month, own[0].received_at, given, given_at, tuple(own)))
     return found
+
+
+def _order(message: ClaimMessage) -> tuple[Any, ...]:
+    """By receipt; at one instant by sending, then by what is given, field by field (decision 0011); nothing is last."""
+    timeline = message.incident_timeline
+    given = (message.sent_at, message.service_month, message.account_id, message.company_name)
+    instants = None if timeline is None else [(at is None, at or 0) for span in timeline for at in span]
+    return (message.received_at, *((value is None, value or 0) for value in given), instants is None, instants or [])
 
 
 def _row(
@@ -99,7 +111,7 @@ def _row(
 ) -> Row:
     """What the claim comes to for one contract, as if it were the only claim."""
     version = _judging(exports, claim, entitled)
-    must_include = FIELDS if version is None else [name for name in FIELDS if name in version.claims_must_include]
+    must_include = [name for name in FIELDS if name in version.claims_must_include]
     missing = [name for name in must_include if name not in claim.given_at]
     complete_at = None if missing else max([claim.received_at, *(claim.given_at[name] for name in must_include)])
     row = {
@@ -109,11 +121,10 @@ def _row(
         "service_month": claim.service_month,
         "received_at": claim.received_at,
         "complete_at": complete_at,
-        "deadline_at": None if version is None else deadline(version, claim.service_month),
+        "deadline_at": deadline(version, claim.service_month),
     }
-    status, reason = _judged(
-        exports, claim, row, entitled, missing=missing, is_over=_is_over(claim, entitled, version, as_of), as_of=as_of
-    )
+    is_over = month_bounds(claim.service_month, version.time_zone)[1] <= as_of
+    status, reason = _judged(exports, claim, row, entitled, missing=missing, is_over=is_over, as_of=as_of)
     if status == "needs_review":
         for decision in decisions:
             if decision.kind == "claim" and decision.service_month == claim.service_month and _is_about(decision, row):
@@ -126,25 +137,22 @@ def _row(
     return row | {"status": status, "reason": reason}
 
 
-def _judging(exports: Exports, claim: Claim, entitled: list[Entitlement]) -> TermsVersion | None:
-    """The version that judges the claim: the contract's, or the one that C2 names where none can.
+def _judging(exports: Exports, claim: Claim, entitled: list[Entitlement]) -> TermsVersion:
+    """The version that judges the claim: the contract's, or the one that C2 names where nobody knows its terms.
 
-    None where no version was in force: then nothing is late, and C3 says what a claim must name.
+    Terms of which none was in force then are judged by their first version (decision 0011).
     """
-    if entitled and claim.given["account_id"] in exports.accounts and entitled[0].version is not None:
-        return entitled[0].version
-    zones = [version.time_zone for version in exports.terms.get(FALLBACK_TERMS, [])]
-    starts, ends = month_bounds(claim.service_month, zones[0] if zones else "UTC")
+    if entitled and claim.given["account_id"] in exports.accounts:
+        if entitled[0].version is not None:
+            return entitled[0].version
+        if entitled[0].account_month["terms_id"] in exports.terms:
+            return exports.terms[entitled[0].account_month["terms_id"]][0]
+    first = exports.terms[FALLBACK_TERMS][0]
+    starts, ends = month_bounds(claim.service_month, first.time_zone)
     version = terms.in_force(exports, FALLBACK_TERMS, starts)
     if version is not None and version.thresholds_from == "period_end":
         version = terms.in_force(exports, FALLBACK_TERMS, ends - 1)
-    return version
-
-
-def _is_over(claim: Claim, entitled: list[Entitlement], version: TermsVersion | None, as_of: Instant) -> bool:
-    if entitled:
-        return entitled[0].account_month["status"] != "provisional"
-    return month_bounds(claim.service_month, version.time_zone if version else "UTC")[1] <= as_of
+    return version or first
 
 
 def _judged(
@@ -174,10 +182,10 @@ def _judged(
             return "rejected", _no_eligible_credit(entitled)
     if missing:
         names = f"{', '.join(missing)} missing"
-        if deadline_at is None or as_of < deadline_at:
+        if as_of < deadline_at:
             return "pending", f"incomplete: {names}"
         return "rejected", f"incomplete_at_deadline: {names}"
-    if deadline_at is not None and complete_at >= deadline_at:
+    if complete_at >= deadline_at:
         sent = [message.sent_at for message in claim.messages]
         if all(at is not None and at < deadline_at for at in sent):
             return "needs_review", "sent_in_time_received_late"

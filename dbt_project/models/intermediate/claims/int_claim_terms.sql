@@ -18,35 +18,72 @@ build as (
     select * from {{ ref('stg_audit__current_build') }}
 ),
 
--- Where the month lies before its first version, that one judges.
-fallback as (
-    select versions.*
+-- Terms of which no version was in force then are judged by their first one.
+first_versions as (
+    select distinct on (versions.terms_id) versions.*
+    from versions
+    order by versions.terms_id, versions.effective_from
+),
+
+-- Rule T3, with the service month for the measured period, which nobody has.
+standard_at_start as (
+    select distinct on (versions.terms_id) versions.*
     from versions
     cross join build
-    where versions.terms_id = 'klink-enterprise'
-    order by
-        versions.effective_from
-        > build.service_month::timestamp at time zone 'UTC',
-        abs(extract(epoch from (
-            versions.effective_from
-            - build.service_month::timestamp at time zone 'UTC'
-        )))
-    limit 1
+    where
+        versions.terms_id = 'klink-enterprise'
+        and versions.effective_from
+        <= raw.start_of_day(build.service_month, versions.time_zone)
+    order by versions.terms_id asc, versions.effective_from desc
+),
+
+standard_at_end as (
+    select distinct on (versions.terms_id) versions.*
+    from versions
+    cross join build
+    where
+        versions.terms_id = 'klink-enterprise'
+        and versions.effective_from < raw.start_of_day(
+            (build.service_month + interval '1 month')::date,
+            versions.time_zone
+        )
+    order by versions.terms_id asc, versions.effective_from desc
+),
+
+fallback as (
+    select
+        first_versions.terms_id,
+        case
+            when standard_at_start.thresholds_from = 'period_end'
+                then standard_at_end.terms_version
+            else
+                coalesce(
+                    standard_at_start.terms_version,
+                    first_versions.terms_version
+                )
+        end as terms_version
+    from first_versions
+    left outer join standard_at_start
+        on first_versions.terms_id = standard_at_start.terms_id
+    left outer join standard_at_end
+        on first_versions.terms_id = standard_at_end.terms_id
+    where first_versions.terms_id = 'klink-enterprise'
 ),
 
 judged_by as (
     select
         contract_months.contract_id,
         contract_months.account_id,
-        coalesce(versions.terms_id, fallback.terms_id) as terms_id,
-        coalesce(versions.terms_version, fallback.terms_version)
-            as terms_version
+        coalesce(first_versions.terms_id, fallback.terms_id) as terms_id,
+        coalesce(
+            contract_months.terms_version,
+            first_versions.terms_version,
+            fallback.terms_version
+        ) as terms_version
     from contract_months
     cross join fallback
-    left outer join versions
-        on
-            contract_months.terms_id = versions.terms_id
-            and contract_months.terms_version = versions.terms_version
+    left outer join first_versions
+        on contract_months.terms_id = first_versions.terms_id
     union all
     select
         null as contract_id,

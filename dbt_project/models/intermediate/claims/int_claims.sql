@@ -1,5 +1,7 @@
 -- Grain: one claim of the build's service month, its messages merged as of the
 -- build (rule C3): what was given first stands, what was missing is filled in.
+-- Of messages received at one instant the one sent first comes first, then the
+-- one whose content does: by what was given, field by field (decision 0011).
 with
 
 messages as (
@@ -22,11 +24,30 @@ ordered as (
             order by
                 messages.received_at,
                 messages.sent_at,
+                messages.service_month,
+                {{ in_byte_order('messages.account_id') }},
+                {{ in_byte_order('messages.company_name') }},
+                timelines.instants,
                 {{ in_byte_order('messages.row_sha256') }}
         ) as ordinal
     from messages
     inner join build
         on messages.received_at <= build.as_of
+    cross join lateral (
+        select
+            array_agg(
+                bounds.instant order by entries.ordinal, bounds.ordinal
+            ) as instants
+        from
+            jsonb_array_elements(messages.incident_timeline)
+            with ordinality as entries (span, ordinal)
+        cross join
+            lateral (
+                values
+                (1, (entries.span ->> 'starts_at')::timestamptz),
+                (2, (entries.span ->> 'ends_at')::timestamptz)
+            ) as bounds (ordinal, instant)
+    ) as timelines
 ),
 
 merged as (
