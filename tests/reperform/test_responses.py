@@ -478,10 +478,32 @@ def test_what_is_not_measured_shows_the_severity_of_the_as_of_time():
     assert (found["reason"], found["severity"]) == ("solved_by_customer", "P4")
 
 
-def test_tickets_merged_into_each_other_are_merged_both():
+def test_of_merges_in_a_circle_the_last_is_void():
     one = events("T", f"{NOON} P1", "2026-04-08T13:00:00Z merged_into agent U")
-    other = events("U", f"{NOON} P1", "2026-04-08T13:00:00Z merged_into agent T")
-    assert {found["reason"] for found in rows(one, other).values()} == {"merged"}
+    other = events("U", "2026-04-08T11:00:00Z created customer P1", "2026-04-08T13:30:00Z merged_into agent T")
+    into = events("V", "2026-04-08T10:00:00Z created customer P1", "2026-04-08T14:00:00Z merged_into agent T")
+    found = rows(one, other, into)
+    assert {ticket_id: row["reason"] for ticket_id, row in found.items()} == {"T": "merged", "U": None, "V": "merged"}
+    assert found["U"]["created_at"] == parse("2026-04-08T10:00:00Z")
+    # At one instant ids decide: of the event, then of the ticket.
+    same = [replace(one[1], event_id="e"), replace(other[1], event_id="e", at=one[1].at)]
+    assert rows([one[0], same[0]], [other[0], same[1]])["U"]["reason"] is None
+
+
+def test_what_is_dated_before_the_creation_changes_nothing_and_a_ticket_is_created_once():
+    found = row(
+        "2026-04-08T11:00:00Z severity_changed agent P4",
+        "2026-04-08T11:30:00Z status_changed customer solved",
+        f"{NOON} P1",
+        "2026-04-08T12:30:00Z created agent P3",
+    )
+    assert (found["severity"], found["outcome"]) == ("P1", "breached")
+    assert (found["created_at"], found["reason"]) == (parse("2026-04-08T12:00:00Z"), None)
+
+
+def test_an_event_that_both_feeds_tell_is_told_by_the_first():
+    created = events("T", f"{NOON} P1")[0]
+    assert rows([created, replace(created, account_id="A9", severity="P4")])["T"]["severity"] == "P1"
 
 
 def test_the_order_of_events_does_not_matter():

@@ -45,10 +45,9 @@ class Clock:
 
 def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> list[dict[str, Any]]:
     """Rows of `fct_response_times` of a service month (`YYYY-MM`), by ticket id; durations in microseconds."""
-    events = sorted(
-        (event for event in exports.ticket_events if has_happened(event.at, as_of=as_of)),
-        key=lambda event: (event.at, event.event_id),
-    )
+    # What both feeds tell under one id and instant is one event: the first, that of `tickets/events/` (decision 0011).
+    told = {(event.at, event.event_id, event.ticket_id): event for event in reversed(exports.ticket_events)}
+    events = [event for key, event in sorted(told.items()) if has_happened(event.at, as_of=as_of)]
     merges = _merges(events)
     tickets = _tickets(events, merges)
     merged = _merged_into(exports, tickets, merges)
@@ -73,10 +72,20 @@ def response_times(exports: Exports, *, service_month: str, as_of: Instant) -> l
 def _merges(events: list[TicketEvent]) -> dict[str, str | None]:
     """What each merged ticket was merged into, None if the export does not name it; the last merge stands.
 
-    A ticket whose creation is not known is no ticket, but merges run through it.
+    A ticket whose creation is not known is no ticket, but merges run through it. Of merges in a circle the last one is
+    void: somebody has to survive (decision 0011).
     """
-    last = {event.ticket_id: event.target_ticket_id for event in events if event.type == "merged_into"}
-    return {ticket_id: target for ticket_id, target in last.items() if target != ticket_id}
+    last = {event.ticket_id: event for event in events if event.type == "merged_into"}  # in their order
+    merges = {ticket_id: event.target_ticket_id for ticket_id, event in last.items()}
+    void = set()
+    for ticket_id, target in merges.items():
+        circle = {ticket_id}
+        while target in merges and target not in circle:
+            circle.add(target)
+            target = merges[target]
+        if target == ticket_id:
+            void.add(max(circle, key=lambda each: (last[each].at, last[each].event_id, each)))
+    return {ticket_id: target for ticket_id, target in merges.items() if ticket_id not in void}
 
 
 def _tickets(events: list[TicketEvent], merges: dict[str, str | None]) -> dict[str, Ticket]:
@@ -113,11 +122,10 @@ def _merged_into(
     for ticket in tickets.values():
         if not ticket.is_merged or not ticket.is_customers or _is_sandbox(exports, ticket):
             continue
-        seen, target = {ticket.ticket_id}, merges[ticket.ticket_id]
-        while target in merges and target not in seen:
-            seen.add(target)
+        target = merges[ticket.ticket_id]
+        while target in merges:
             target = merges[target]
-        if target in tickets and target not in seen:
+        if target in tickets:
             inherited[target].append(ticket)
     return inherited
 

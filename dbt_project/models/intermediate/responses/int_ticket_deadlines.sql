@@ -30,6 +30,7 @@ beginnings as (
         severities.severity,
         targets.due_at,
         ticket_contracts.created_at,
+        tickets.own_created_at,
         case ticket_contracts.counted_reply
             when 'any'
                 then least(
@@ -99,6 +100,7 @@ happenings as (
             and events.event_type = 'status_changed'
             and events.actor = 'customer'
             and events.status in ('solved', 'closed')
+            and beginnings.own_created_at <= events.occurred_at
             and (
                 beginnings.counted_reply_at is null
                 or beginnings.counted_reply_at > events.occurred_at

@@ -1,5 +1,6 @@
 -- Grain: one ticket event that had happened by the as-of time. What both ticket
--- feeds tell of one ticket id is about one ticket.
+-- feeds tell of one ticket id is about one ticket; what both tell under one
+-- event id and instant is one event, in the words of `tickets/events/`.
 with
 
 exported_events as (
@@ -44,6 +45,12 @@ events as (
         zendesk_events.object_id,
         zendesk_events.line_number
     from zendesk_events
+    left outer join exported_events
+        on
+            zendesk_events.ticket_id = exported_events.ticket_id
+            and zendesk_events.event_id = exported_events.event_id
+            and zendesk_events.occurred_at = exported_events.occurred_at
+    where exported_events.ticket_id is null
 ),
 
 final as (

@@ -71,7 +71,8 @@ circles as (
     order by
         ends.merged_ticket_id asc,
         walks.occurred_at desc,
-        {{ in_byte_order('walks.event_id') }} desc
+        {{ in_byte_order('walks.event_id') }} desc,
+        {{ in_byte_order('walks.ticket_id') }} desc
 ),
 
 final as (
