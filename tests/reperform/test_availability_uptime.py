@@ -32,6 +32,13 @@ def down(days: int, seconds: int) -> tuple[Fraction | None, int]:
     return percent, int(found[1]) if found else 0
 
 
+def test_a_tier_of_0_percent_is_none_and_changes_no_tier():
+    version = replace(ENTERPRISE, credits=((Fraction("99.9"), Fraction(0)), (Fraction(99), Fraction(10))))
+    assert uptime.tier(Fraction(99), version.credits) is None
+    assert not uptime.differ(Fraction(100), Fraction(99), version)
+    assert uptime.differ(Fraction(100), Fraction(98), version)
+
+
 @pytest.mark.parametrize(
     ("days", "seconds", "percent"),
     [

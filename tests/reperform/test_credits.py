@@ -115,6 +115,21 @@ def test_what_claims_make_of_an_eligible_credit(claims, as_of, status, reason, c
     assert found["amount"] == 50
 
 
+def test_a_tier_a_breach_or_a_cap_of_0_percent_is_none():
+    tiers = ((Fraction("99.9"), Fraction(0)), (Fraction(99), Fraction(10)))
+    breached = [{"contract_id": "K1", "outcome": "breached", "severity": "P1"}]
+    for changes in ({"response_credits": {"P1": Fraction(0)}}, {"response_credit_cap": Fraction(0)}):
+        version = replace(RESPONSES, credits=tiers, **changes)
+        month = account_month("99.5", terms_id="responses")
+        found = rows(month, terms=(version,), tickets=breached, claims=[claim("accepted")])
+        told = {basis: (row["status"], row["reason"], row["amount"]) for basis, row in found.items()}
+        assert told == {
+            "availability": ("not_eligible", "no_tier", 0),
+            "response_time": ("not_eligible", "no_breach", 0),
+        }
+        assert availability(month | {"uptime_percent": Decimal("98")}, terms=(version,))["amount"] == 100
+
+
 def test_terms_may_ask_for_no_claim():
     month = account_month(terms_id="free")
     found = availability(month, terms=(FREE,))

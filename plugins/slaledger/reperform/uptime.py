@@ -47,8 +47,8 @@ def alternative(excluded_time: str) -> str:
 
 
 def tier(percent: Fraction | None, credits: Sequence[tuple[Fraction, Fraction]]) -> tuple[Fraction, Fraction] | None:
-    """The one (below, percent) that applies: the lowest `below` that the uptime is under (U2, U3)."""
-    under = [one for one in credits if percent is not None and percent < one[0]]
+    """The one (below, percent) that applies: the lowest `below` that the uptime is under (U2, U3); 0 % is none."""
+    under = [one for one in credits if percent is not None and percent < one[0] and one[1]]
     return min(under, default=None)
 
 
