@@ -25,6 +25,8 @@ def credit(amount, status="owed", *, percent=5, currency="USD", basis="availabil
         "credit_percent": percent,
         "currency": currency,
         "amount": None if amount is None else Decimal(amount),
+        "monthly_fee": Decimal(1000),
+        "claim_id": "C1",
         "status": status,
     }
 
@@ -33,6 +35,7 @@ def posted(*amounts, currency="USD", basis="availability"):
     return [
         credit(amount, currency=currency, basis=basis)
         | {"ordinal": ordinal, "entry_type": "credit" if ordinal == 1 else "adjustment"}
+        | {"terms_id": "klink-enterprise", "terms_version": "2026-01"}
         for ordinal, amount in enumerate(amounts, start=1)
     ]
 
@@ -41,8 +44,11 @@ def decrease(owed, *, is_approved=True, basis="availability"):
     return Decision("decrease", "K1", "2026-03", is_approved, basis=basis, about={"owed": Fraction(owed)})
 
 
-def told(credits, lines, decisions=()):
-    found = due(credits, posted=lines, exports=exports(), as_of=AS_OF, decisions=decisions)
+MONTH = account_month("99.5", counted_seconds=13_392)
+
+
+def told(credits, lines, decisions=(), months=(MONTH,)):
+    found = due(credits, account_months=months, posted=lines, exports=exports(), as_of=AS_OF, decisions=decisions)
     return [
         (line["state"], line["entry_type"], line["ordinal"], str(line["amount"]), line["corrects_ordinal"])
         for line in found
@@ -85,9 +91,6 @@ def told(credits, lines, decisions=()):
         ([credit("50", "expired")], posted("50"), [], [("overpaid", "adjustment", None, "-50", 1)]),
         ([credit("50", "eligible_unclaimed")], [], [], []),
         ([credit("50", "pending")], [], [], []),
-        ([credit(None, "held")], posted("50"), [decrease("0")], []),
-        ([credit(None, "blocked")], posted("50"), [decrease("0")], []),
-        ([credit(None, "pending")], [], [], []),
         ([credit("50", "pending")], posted("100"), [], []),  # it hangs on a claim that is still open
         ([credit("100")], posted("50", "-50"), [], [("append", "adjustment", 3, "100", 1)]),
         # 125: goodwill never counts.
@@ -106,11 +109,37 @@ def told(credits, lines, decisions=()):
             [],
             [("overpaid", "adjustment", None, "-20", 1)],
         ),
-        ([credit(None, "blocked")], posted("20", basis="response_time"), [], []),
     ],
 )
 def test_what_is_appended(credits, lines, decisions, expected):
     assert told(credits, lines, decisions) == expected
+
+
+@pytest.mark.parametrize("status", ["held", "blocked", "provisional"])
+def test_nothing_is_due_while_nobody_knows_what_is_owed(status):
+    months = [MONTH | {"status": status}]
+    assert told([credit(None, "held"), credit("20", basis="response_time")], posted("50"), months=months) == []
+    assert told([credit("0", "not_eligible")], posted("50"), [decrease("0")], months=months) == []
+    assert told([credit(None, "blocked")], posted("20", basis="response_time"), months=months) == []
+
+
+def test_a_line_tells_what_it_rests_on():
+    names = ("uptime_percent", "counted_seconds", "terms_id", "terms_version")
+    names += ("credit_percent", "monthly_fee", "claim_id", "settlement")
+    given = {"exports": exports(terms=(BERLIN,)), "as_of": parse("2026-04-30T22:00:00Z")}
+    (line,) = due([credit("50")], account_months=[MONTH], posted=[], **given)
+    standard = ("klink-enterprise", "2026-01")
+    assert tuple(line[name] for name in names) == (
+        *(Decimal("99.5"), 13_392, *standard, 5, Decimal(1000), "C1", "future_invoice"),
+    )
+    assert line["applies_from"] == date(2026, 5, 1)
+    # Of an account-month that is no more nothing is known but the terms of its lines, and their zone.
+    lines = [posted("50")[0] | {"terms_id": "berlin"}]
+    (line,) = due([], account_months=[], posted=lines, **given)
+    assert tuple(line[name] for name in names) == (
+        *(None, None, "berlin", "2026-01", None, None, None, "future_invoice"),
+    )
+    assert (line["amount"], line["currency"], line["applies_from"]) == (-50, "USD", date(2026, 6, 1))
 
 
 def test_money_of_two_currencies_does_not_add_up():
@@ -126,7 +155,14 @@ def test_money_of_two_currencies_does_not_add_up():
 
 def test_appending_what_is_due_leaves_nothing_due():
     lines = posted("100")
-    (line,) = due([credit("50")], posted=lines, exports=exports(), as_of=AS_OF, decisions=[decrease("50")])
+    (line,) = due(
+        [credit("50")],
+        account_months=[MONTH],
+        posted=lines,
+        exports=exports(),
+        as_of=AS_OF,
+        decisions=[decrease("50")],
+    )
     assert told([credit("50")], [*lines, line], [decrease("50")]) == []
 
 
@@ -141,7 +177,8 @@ def test_appending_what_is_due_leaves_nothing_due():
 def test_a_credit_is_for_invoices_of_the_next_month_in_the_zone(as_of, zone, expected):
     assert applies_from(parse(as_of), zone) == expected
     made = exports(terms=(replace(BERLIN, time_zone=zone),))
-    (line,) = due([credit("50")], posted=[], exports=made, as_of=parse(as_of))
+    month = MONTH | {"terms_id": "berlin"}
+    (line,) = due([credit("50")], account_months=[month], posted=[], exports=made, as_of=parse(as_of))
     assert line["applies_from"] == expected
 
 
@@ -178,8 +215,10 @@ def test_the_whole_way_from_the_exports():
         ("availability", "not_eligible", 0),
         ("response_time", "owed", Decimal("25.00")),
     ]
-    (line,) = due(figures.credits, posted=[], exports=made, as_of=parse("2026-04-02T00:00:00Z"))
+    given = {"posted": [], "exports": made}
+    (line,) = due(figures.credits, account_months=figures.account_months, as_of=parse("2026-04-02T00:00:00Z"), **given)
     assert (line["entry_type"], line["amount"], line["applies_from"]) == ("credit", Decimal(25), date(2026, 5, 1))
     open_month = route.reperform(made, service_month="2026-03", as_of=parse("2026-03-31T23:59:59Z"))
     assert {row["status"] for row in open_month.credits + open_month.claims} == {"pending"}
-    assert due(open_month.credits, posted=[], exports=made, as_of=parse("2026-03-31T23:59:59Z")) == []
+    last = parse("2026-03-31T23:59:59Z")
+    assert due(open_month.credits, account_months=open_month.account_months, as_of=last, **given) == []

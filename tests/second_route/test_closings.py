@@ -8,7 +8,6 @@ import json
 from datetime import UTC, date, timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,13 @@ from tests.support.pipeline import Pipeline
 
 MONTH = "2026-03"
 SEED = 40 + MONTHS.index(MONTH) - 40 % len(MONTHS)
-LINE = ("contract_id", "basis", "ordinal", "entry_type", "account_id", "amount", "currency", "credit_percent")
+# The columns of a line that follow from exports and decisions; its digests, run and versions are the ledger's own.
+LINE = (
+    *("idempotency_key", "entry_type", "basis", "account_id", "contract_id", "service_month", "amount", "currency"),
+    *("credit_percent", "monthly_fee", "uptime_percent", "counted_seconds", "terms_id", "terms_version", "claim_id"),
+    *("settlement", "applies_from", "corrects", "rests_on", "approved_by"),
+)
+DECIDER = "Ann Other"
 
 
 class Books:
@@ -38,13 +43,16 @@ class Books:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.world = generate(SEED, account_months=500, ticket_count=400)
-        self.world.as_of = month_bounds(MONTH, "UTC")[1] + 25 * DAY
+        # In the evening of the last of April in UTC: in some zones it is May, and the next month June (L4).
+        self.world.as_of = month_bounds(MONTH, "UTC")[1] + 29 * DAY + 20 * HOUR
         self.routes = Routes(settings, self.world)
         self.routes.land(pack(self.world))
         self.decreases: list[Decision] = []
 
     def rows(self, query: str) -> list[Row]:
-        return [from_mart(row) for row in Pipeline(self.settings).rows(query)]
+        """Rows in the second route's units, but days of a calendar whole."""
+        found = Pipeline(self.settings).rows(query)
+        return [from_mart(row) | {name: row[name] for name in ("applies_from",) if name in row} for row in found]
 
     def lines(self) -> list[Row]:
         return self.rows("select * from billing.credit_line_items order by chain_position")
@@ -70,7 +78,7 @@ class Books:
         result = ledger.post_month(self.settings, run_id=run_id)
 
         expected_statements = {
-            row["contract_id"]: {**row, "revision": revision}
+            row["contract_id"]: {**row, "revision": revision, "as_of": self.world.as_of}
             for row in second["account_months"]
             if (revision := statement_due(row, statements.get(row["contract_id"])))
         }
@@ -82,6 +90,7 @@ class Books:
 
         owed = due(
             second["credits"],
+            account_months=second["account_months"],
             posted=lines,
             exports=self.routes.exports,
             as_of=self.world.as_of,
@@ -89,18 +98,9 @@ class Books:
         )
         appended = self.lines()[len(lines) :]
         assert self.lines()[: len(lines)] == lines
-        ordinals = {row["line_item_id"]: row["ordinal"] for row in [*lines, *appended]}
-        assert sorted(
-            ({name: row[name] for name in LINE} | self._hung_on(row, ordinals) for row in appended), key=repr
-        ) == sorted(
-            (
-                {name: row[name] for name in LINE}
-                | {"corrects": row["corrects_ordinal"], "applies_from": f"{row['applies_from']:%Y-%m}"}
-                for row in owed
-                if row["state"] == "append"
-            ),
-            key=repr,
-        )
+        told = [self._told(row, [*lines, *appended]) for row in appended]
+        expected = [self._expected(row, statements | expected_statements) for row in owed if row["state"] == "append"]
+        assert sorted(told, key=repr) == sorted(expected, key=repr)
         states: dict[str, list[str]] = {}
         for row in owed:
             states.setdefault(row["state"], []).append(row["contract_id"])
@@ -110,10 +110,28 @@ class Books:
         assert sorted(kept.contract_id for kept in result.kept) == sorted(states.get("decrease_rejected", []))
         return result, owed, states
 
+    def _told(self, line: Row, lines: list[Row]) -> Row:
+        """A line of the ledger, with what its ids stand for: the ordinal that it corrects, the statement's revision."""
+        ordinals = {row["line_item_id"]: row["ordinal"] for row in lines}
+        revisions = {row["statement_id"]: row["revision"] for row in self.rows("select * from billing.sla_statements")}
+        line |= {
+            "corrects": ordinals.get(line["corrects_line_item_id"]),
+            "rests_on": revisions[line["statement_id"]],
+        }
+        return {name: line[name] for name in LINE}
+
     @staticmethod
-    def _hung_on(line: Row, ordinals: dict[Any, int]) -> Row:
-        """What a line is chained to in its account-month, and when it is taken off."""
-        return {"corrects": ordinals.get(line["corrects_line_item_id"]), "applies_from": line["applies_from"]}
+    def _expected(line: Row, statements: dict[str, Row]) -> Row:
+        """A line of the second route in the same words."""
+        line |= {
+            "idempotency_key": "|".join(
+                str(line[name]) for name in ("contract_id", "service_month", "basis", "ordinal")
+            ),
+            "corrects": line["corrects_ordinal"],
+            "rests_on": statements[line["contract_id"]]["revision"],
+            "approved_by": DECIDER if line["amount"] < 0 else None,
+        }
+        return {name: line[name] for name in LINE}
 
     def correct(self) -> None:
         """Other fees, some in another currency, and third parties found to blame for all that some regions lost."""
@@ -167,7 +185,7 @@ class Books:
             if row["state"] != "overpaid" or subject not in pending or rng.random() < 0.2:
                 continue
             is_approved = rng.random() < 0.7
-            approvals.decide(self.settings, subject, is_approved=is_approved, by="Ann Other", because="a seed said so")
+            approvals.decide(self.settings, subject, is_approved=is_approved, by=DECIDER, because="a seed said so")
             credit = credits.get((row["contract_id"], row["basis"]))
             is_of_fee = credit is not None and credit["status"] == "owed" and credit["currency"] == row["currency"]
             about = {"owed": Fraction(credit["amount"]) if is_of_fee else Fraction(0)}
@@ -203,7 +221,8 @@ def test_statements_and_lines_agree_over_closings(warehouse_server, s3_server, b
         assert fourth.lines_appended and states["decrease_rejected"] and states["overpaid"]
         with connect(settings.warehouse) as connection:
             kinds = connection.execute(
-                "select count(*), count(distinct entry_type), bool_or(amount < 0), count(distinct currency)"
-                " from billing.credit_line_items"
+                "select count(*), count(distinct entry_type), bool_or(amount < 0), count(distinct currency),"
+                " array_agg(distinct applies_from order by applies_from) from billing.credit_line_items"
             ).fetchone()
         assert kinds[1] == 2 and kinds[2] and kinds[3] > 2
+        assert kinds[4] == [date(2026, 5, 1), date(2026, 6, 1)]

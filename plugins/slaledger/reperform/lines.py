@@ -14,6 +14,8 @@ from slaledger.reperform.records import Decision, Exports, Instant
 
 Row = Mapping[str, Any]
 
+KEY = ("contract_id", "service_month", "basis")
+
 
 def statement_due(account_month: Row, latest_statement: Row | None) -> int | None:
     """The revision that a closing run would write: the next one if any figure differs (L1, L3); None: it stands.
@@ -32,6 +34,7 @@ def statement_due(account_month: Row, latest_statement: Row | None) -> int | Non
 def due(
     credits: Iterable[Row],
     *,
+    account_months: Iterable[Row],
     posted: Iterable[Row],
     exports: Exports,
     as_of: Instant,
@@ -39,34 +42,47 @@ def due(
 ) -> list[dict[str, Any]]:
     """What the lines need in order to add up to the rows of `fct_credits` (L2 to L4), by contract, month and basis.
 
-    `posted` are lines of `billing.credit_line_items` with their `ordinal`. `state` of what comes back: `append`; of a
-    decrease that is not approved `overpaid`, or `decrease_rejected`; of an increase behind such a decrease in another
-    currency `waiting`. Only what is appended has an ordinal, counted from 1 per contract, month and basis.
+    `account_months` are the rows that the credits are of, `posted` lines of `billing.credit_line_items` with their
+    `ordinal`. `state` of what comes back: `append`; of a decrease that is not approved `overpaid`, or
+    `decrease_rejected`; of an increase behind such a decrease in another currency `waiting`. Only what is appended has
+    an ordinal, counted from 1 per contract, month and basis. While an account-month is held, blocked or not over,
+    nothing is due on either basis.
     """
-    by_key = {(credit["contract_id"], credit["service_month"], credit["basis"]): credit for credit in credits}
-    lines: dict[tuple[str, str, str], list[Row]] = {key: [] for key in by_key}
+    months = {(month["contract_id"], month["service_month"]): month for month in account_months}
+    by_key = {tuple(credit[name] for name in KEY): credit for credit in credits}
+    lines: dict[tuple[str, ...], list[Row]] = {key: [] for key in by_key}
     for line in posted:
         if line["entry_type"] != "goodwill":  # L4: it never counts as an SLA credit
-            lines.setdefault((line["contract_id"], line["service_month"], line["basis"]), []).append(line)
+            lines.setdefault(tuple(line[name] for name in KEY), []).append(line)
     found = []
     for key, own in sorted(lines.items()):
-        credit = by_key.get(key) or _nothing(own[0], by_key.get((*key[:2], "availability")))
-        found += _due(credit, own, exports=exports, as_of=as_of, decisions=decisions)
+        month = months.get(key[:2])
+        if month is None or month["status"] == "measured":
+            rests_on = _rests_on(month, own, exports=exports, as_of=as_of)
+            found += [line | rests_on for line in _due(by_key.get(key) or _nothing(own[0]), own, decisions=decisions)]
     return found
 
 
-def _nothing(line: Row, availability: Row | None) -> Row:
-    """What a basis that has lines but no credit any more is owed; unknown while its account-month is."""
-    is_known = availability is None or availability["amount"] is not None
-    nothing = Decimal(0) if is_known else None
-    return {**line, "amount": nothing, "currency": None, "credit_percent": nothing, "status": "not_eligible"}
+def _nothing(line: Row) -> Row:
+    """What a basis that has lines but no credit any more is owed."""
+    unknown = dict.fromkeys(("currency", "credit_percent", "monthly_fee", "claim_id"))
+    return {**line, **unknown, "amount": Decimal(0), "status": "not_eligible"}
 
 
-def _due(
-    credit: Row, posted: list[Row], *, exports: Exports, as_of: Instant, decisions: Sequence[Decision]
-) -> list[dict[str, Any]]:
-    # Held, blocked, not over, or hanging on a claim that is still open: nothing is known to be owed or not.
-    if credit["amount"] is None or credit["status"] == "pending":
+def _rests_on(account_month: Row | None, posted: list[Row], *, exports: Exports, as_of: Instant) -> dict[str, Any]:
+    """What a line takes from its account-month (L6); of one that is no more, the terms of the last line are known."""
+    known: Row = account_month or {"uptime_percent": None, "counted_seconds": None}
+    terms = account_month or max(posted, key=lambda line: line["ordinal"])
+    zone = exports.terms[terms["terms_id"]][0].time_zone  # which all versions of an id share (T4)
+    return {
+        **{name: known[name] for name in ("uptime_percent", "counted_seconds")},
+        **{name: terms[name] for name in ("terms_id", "terms_version")},
+        "applies_from": applies_from(as_of, zone),
+    }
+
+
+def _due(credit: Row, posted: list[Row], *, decisions: Sequence[Decision]) -> list[dict[str, Any]]:
+    if credit["status"] == "pending":  # on a claim that is still open: nothing is known to be owed or not
         return []
     # Money of two currencies does not add up: where the fee's currency changed, the old one is owed nothing.
     differences: dict[str, Fraction] = {}
@@ -101,18 +117,13 @@ def _due(
                 "amount": decimal(difference),
                 "currency": currency,
                 "credit_percent": credit["credit_percent"],
+                "monthly_fee": credit["monthly_fee"],
+                "claim_id": credit["claim_id"],
+                "settlement": "future_invoice",
                 "corrects_ordinal": original,
-                "applies_from": applies_from(as_of, _zone(exports, credit["contract_id"])),
             }
         )
     return found
-
-
-def _zone(exports: Exports, contract_id: str) -> str:
-    """The zone of the contract's terms; UTC if the contract or its terms are not known any more."""
-    contract = exports.contracts.get(contract_id)
-    versions = exports.terms.get(contract.terms_id) if contract else None
-    return versions[0].time_zone if versions else "UTC"
 
 
 def applies_from(as_of: Instant, zone: str) -> date:
