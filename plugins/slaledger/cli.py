@@ -211,10 +211,12 @@ def dsn() -> None:
 
 
 @terms_app.command("lint")
-def terms_lint(files: Annotated[list[Path], typer.Argument(help="Terms documents.")]) -> None:
+def terms_lint(
+    files: Annotated[list[Path], typer.Argument(help="Terms documents.", exists=True, dir_okay=False, readable=True)],
+) -> None:
     """Lint terms documents: each, then beside each other, the shipped ones and what has landed (where a stack is up).
 
-    Exit 3 where one has a fault.
+    Exit 3: one has a fault. 2: one is no file that can be read.
     """
     from slaledger import terms
 
@@ -243,7 +245,7 @@ def terms_show(
     with _bad_arguments():
         instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
     for table in terms.tables(terms.version_in_force(terms_id, instant, _landed_terms())):
-        out.print(table)
+        out.print(table, "")
 
 
 def _landed_terms() -> Landed | None:

@@ -160,7 +160,14 @@ def test_versions_of_one_start_or_of_another_zone_are_rejected_after_the_first()
         "response_times: {credits: [{severity: P1, percent: 1}, {severity: P1, percent: 2}]}",
         "response_times: {credits: [{severity: P9, percent: 1}]}",
         "plan: pro\nplan: enterprise",
-        "availability: {degraded_counts: 1}",
+        *("availability: {degraded_counts: 1}", "guaranteed: no", "plan: 5", "availability: {core_services: []}"),
+        *(
+            "credits: [{below: 0, percent: 5}]",
+            "credits: [{below: 99, percent: 0}]",
+            "credits: [{below: '99', percent: 5}]",
+        ),
+        *("response_times: {targets: {P1: 0h}}", "maintenance: {channels: [email, email]}", "time_zone: null"),
+        *("credits: &x []\nexclusions: *x", "<<: {plan: pro}", "plan: !!str pro", "maintenance: {notice: 99999d}"),
     ],
 )
 def test_a_faulty_document_is_rejected(fault: str) -> None:
@@ -173,14 +180,14 @@ def test_a_faulty_document_is_rejected(fault: str) -> None:
     ("more", "expected"),
     [
         ("response_times: {calendar: {holidays: DE}}", {"holidays": "DE"}),
+        ("response_times: {calendar: {holidays: NO}}", {"holidays": "NO"}),  # Norway
         ("response_times: {calendar: {holidays: DE-BE, time_zone: Europe/Berlin}}", {"holidays": "DE-BE"}),
         ("response_times: {calendar: {holidays: []}}", {"holidays": frozenset()}),
-        ("availability: {core_services: []}", {"core_services": ()}),
         ("availability: {minimum_outage: 5m}", {"minimum_outage": 300 * SECOND}),
         ("maintenance: {notice: 3d, channels: [status_page]}", {"notice": 3 * DAY, "channels": {"status_page"}}),
         ("credits: [{below: 98, percent: 6}, {below: 99, percent: 5}]", {"credits": ((99, 5), (98, 6))}),
         ("claims: {required: false, must_include: []}", {"claims_required": False, "claims_must_include": frozenset()}),
-        ("exclusions: []\nguaranteed: no", {"exclusions": frozenset(), "guaranteed": False}),
+        ("exclusions: []\nguaranteed: false", {"exclusions": frozenset(), "guaranteed": False}),
     ],
 )
 def test_what_a_document_may_say(more: str, expected: dict[str, Any]) -> None:
@@ -206,14 +213,16 @@ def test_nothing_goes_without_its_own_fields(field: str) -> None:
 def test_a_document_that_extends_nothing_is_complete_but_for_the_choices() -> None:
     whole = (
         f"id: own\nversion: v\neffective_from: {START}\nplan: own\nguaranteed: true\navailability: {{commitment: 99}}\n"
-        "exclusions: []\ncredits: []\nclaims: {within: 5d, must_include: []}\n"
+        "exclusions: []\ncredits: []\nresponse_times: {targets: {P1: 1h, P2: 1d, P3: 0 business days, P4: 9d}}\n"
     )
     found = read(landed(whole)).terms["own"][0]
     assert (found.time_zone, found.down_when, found.evidence, found.counted_reply) == ("UTC", "any", "either", "human")
     assert set(found.core_services) == {"dashboard", "call_routing", "messaging_engine"}
-    assert (found.notice, found.claims_required, found.targets) == (2 * DAY, True, {})
-    for line in whole.splitlines():
-        assert versions(read(landed(whole.replace(line, ""))), "own") == []
+    assert (found.notice, found.claims_required, found.claims_within_days) == (2 * DAY, True, 10)
+    assert found.claims_must_include == {"company_name", "account_id", "incident_timeline"}
+    assert found.targets["P3"] == Target(elapsed=None, business_days=0)
+    for part in (*whole.splitlines(), "P4: 9d"):
+        assert versions(read(landed(whole.replace(part, ""))), "own") == []
 
 
 def test_documents_of_one_object_are_rows_and_broken_yaml_is_none() -> None:

@@ -33,29 +33,45 @@ FAULTS = [
     ("credits:\n  - {below: 99, percent: 4}\n  - {below: 99.9, percent: 5}\n", 6, "not more than"),
     ("credits:\n  - {below: 100.1, percent: 5}\n", 6, "100.1 is over 100"),
     ("credits:\n  - {below: 99.9, percent: 101}\n", 6, "101 is over 100"),
-    ("credits:\n  - {below: 99.9, percent: -1}\n", 6, "-1 is under 0"),
+    ("credits:\n  - {below: 99.9, percent: -1}\n", 6, "credits.0.percent: -1 must be over 0"),
+    ("credits:\n  - {below: 0, percent: 5}\n", 6, "credits.0.below: 0 must be over 0: nothing would ever come of it"),
+    ("credits:\n  - {below: 99.9, percent: 0.0}\n", 6, "credits.0.percent: 0.0 must be over 0"),
+    ("credits:\n  - {below: 99.9, percent: 1.0e+1}\n", 6, 'credits.0.percent: "1.0e+1" must be a plain decimal'),
     ("credits:\n  - {below: 99.9}\n", 6, "lacks credits.0.percent"),
     ("credits:\n  - 99.9\n", 6, "must be a mapping of fields"),
     ("availability:\n  commitment: 100.01\n", 6, "over 100"),
     ("time_zone: Europe/Bonn\n", 5, "no time zone"),
     ("time_zone: europe/berlin\n", 5, "no time zone"),
     ("response_times: {calendar: {time_zone: Mars/Olympus}}\n", 5, "no time zone"),
-    ("response_times: {calendar: {holidays: XX}}\n", 5, "no country"),
+    ("response_times: {calendar: {holidays: XX}}\n", 5, "response_times.calendar.holidays: 'XX' is no country"),
     ("response_times: {calendar: {holidays: DE-XX}}\n", 5, "no country or subdivision"),
-    ("response_times:\n  calendar:\n    holidays:\n      - 2026-02-28\n      - 2026-02-30\n", 9, "no date"),
+    (
+        "response_times:\n  calendar:\n    holidays:\n      - 2026-02-28\n      - 2026-02-30\n",
+        9,
+        "holidays.1: 2026-02-30 is no date",
+    ),
     ("response_times:\n  calendar:\n    holidays:\n      - 2026-2-3\n", 8, "a date, as 2026-12-24"),
     ("response_times: {calendar: {holidays: true}}\n", 5, "must be null, a code of the holidays library, or a list"),
-    ("maintenance: {notice: 2 weeks}\n", 5, "a whole number of s, m, h or d"),
-    ("maintenance: {notice: 2 business days}\n", 5, "not written as"),
-    ("maintenance: {notice: 48}\n", 5, "must be text: put it in quotes"),
+    ("maintenance: {notice: 2 weeks}\n", 5, "must be a whole number with its unit s, m, h or d"),
+    ("maintenance: {notice: 2 business days}\n", 5, "must be "),
+    (
+        "maintenance: {notice: 48}\n",
+        5,
+        "maintenance.notice: 48 must be a whole number with its unit s, m, h or d, as 48h",
+    ),
+    ("availability: {minimum_outage: 60}\n", 5, "minimum_outage: 60 must be a whole number with its unit"),
+    ("availability: {minimum_outage: null}\n", 5, "minimum_outage: null must be a whole number with its unit"),
+    ("time_zone: 1\n", 5, "time_zone: 1 must be a time zone of the IANA data base"),
     ("maintenance: {notice: 99999d}\n", 5, "of at most 27 years"),
-    ("availability: {minimum_outage: -5m}\n", 5, "not written as"),
-    ("claims: {within: 240h}\n", 5, "whole days"),
-    ("response_times: {targets: {P1: 1.5h}}\n", 5, "not written as"),
-    ("response_times: {targets: {P1: 1 weekday}}\n", 5, "not written as"),
+    ("availability: {minimum_outage: -5m}\n", 5, "must be "),
+    ("claims: {within: 240h}\n", 5, "must be a whole number of days, as 10d"),
+    ("response_times: {targets: {P1: 0h}}\n", 5, 'P1: "0h" must be a whole number over 0 with its unit'),
+    ("response_times: {targets: {P1: 1.5h}}\n", 5, "must be "),
+    ("response_times: {targets: {P1: 1 weekday}}\n", 5, "must be "),
     ("response_times: {targets: {P5: 1h}}\n", 5, "unknown field response_times.targets.P5"),
-    ("availability: {core_services: [Dash Board]}\n", 5, "not written as"),
+    ("availability: {core_services: [Dash Board]}\n", 5, "must be "),
     ("availability: {core_services: [dashboard, dashboard]}\n", 5, "names one thing twice"),
+    ("availability: {core_services: []}\n", 5, "availability.core_services: must name at least one"),
     ("availability: {core_services: dashboard}\n", 5, "must be a list"),
     ("exclusions: [hosting_provider]\n", 5, "none of third_party_meta"),
     ("exclusions:\n  - force_majeure\n  - weather\n", 7, "none of third_party_meta"),
@@ -158,12 +174,37 @@ def test_nothing_may_extend_itself():
     "instant",
     [
         *("2026-01-01", "2026-01-01T00:00:00", "2026-02-30T00:00:00Z", "2026-01-01T24:00:00Z", "2026-01-01T00:00:60Z"),
-        *("now", "infinity", "2026-01-01T00:00:00.1234567Z", "2026-01-01 00:00:00Z", "2026-01-01T00:00:00+25:00"),
+        *(
+            "now",
+            "infinity",
+            "2026",
+            "2026-01-01T00Z",
+            "2026-01-01T00:00:00.1234567Z",
+            "2026-01-01 00:00:00Z",
+            "2026-01-01T00:00:00+25:00",
+        ),
     ],
 )
 def test_effective_from_is_an_instant_with_an_offset(instant):
     ((line, _),) = faults_of(f"id: acme\nversion: '1'\neffective_from: {instant}\nextends: klink-enterprise\n")
     assert line == 3
+
+
+@pytest.mark.parametrize(
+    "instant", ["2026-01-01T00:00Z", "2026-01-01T00:00:00,5+0530", "2026-01-01T00:00:00.000001-08"]
+)
+def test_effective_from_is_written_as_in_any_export(instant):
+    assert not faults_of(f"id: acme\nversion: '1'\neffective_from: {instant}\nextends: klink-enterprise\n")
+
+
+def test_what_quotes_would_mend_is_told_so():
+    found = faults_of("id: 7\nversion: 1\neffective_from: 2026\nextends: klink-enterprise\nplan: null\n")
+    assert [(line, message.partition(": ")[2]) for line, message in found] == [
+        (1, "7 must be text: put it in quotes"),
+        (2, "1 must be text: put it in quotes"),
+        (3, "2026 must be an instant with an offset, as 2026-01-01T00:00:00Z"),
+        (5, "null must be letters, digits, dots, dashes and underscores, at most 64"),
+    ]
 
 
 @pytest.mark.parametrize("text", ["", "[]", "just text", "a: " + "[" * 400, "\x00", "--- a\n--- b\n"])

@@ -54,21 +54,30 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path):
         e="",
         f=acme("1", "2026-02-01", "plan: other\n", terms_id="b"),
     )
-    (tmp_path / "g.yml").write_bytes(b"id: \xff\n")
-    exit_code, lines = lint(tmp_path, *(f"{name}.yml" for name in "abcdefgh"))
+    (tmp_path / "g.yml").write_bytes(b"# ours\nid: \xff\n")
+    exit_code, lines = lint(tmp_path, *(f"{name}.yml" for name in "abcdefg"))
     assert exit_code == 3
     assert [line.split(": ", 1) for line in lines] == [
         ["a.yml:5", f"has the unknown field colour: known are {', '.join(schema()['properties'])}"],
-        ["a.yml:8", "has two tiers below 99"],
-        ["c.yml:3", "has the effective_from of version 1 of b"],
+        ["a.yml:8", "credits.1: has two tiers below 99: leave one"],
+        ["c.yml:3", "has the effective_from of version 1 of b: give it another"],
         ["c.yml:5", "changes the time zone of b from UTC to Europe/Berlin: use another id"],
-        ["d.yml:4", "extends nobody: there are no such terms, or it was refused"],
+        ["d.yml:4", "extends nobody: there are no such terms, or each version of them was refused"],
         ["d.yml:5", "names the unknown service fax: neither the catalog nor the standard terms have it"],
-        ["e.yml:1", "holds no document"],
-        ["f.yml:2", "changes version 1 of b: give it a new one"],
-        ["g.yml:1", "cannot be read: is no UTF-8"],
-        ["h.yml:1", "cannot be read: No such file or directory"],
+        ["e.yml:1", "holds no document: write one"],
+        ["f.yml:2", "changes what version 1 of b says: give it a new version"],
+        ["g.yml:2", "is no UTF-8: save the file in that encoding"],
     ]
+
+
+def test_a_file_that_cannot_be_read_is_a_bad_argument(tmp_path):
+    write(tmp_path, sound=acme("1", "2026-02-01"))
+    (tmp_path / "folder").mkdir()
+    for name, says in (("missing.yml", "does not exist"), ("folder", "is a directory")):
+        result = CliRunner().invoke(app, ["terms", "lint", str(tmp_path / "sound.yml"), str(tmp_path / name)])
+        said = " ".join(result.stderr.replace("│", " ").split())
+        assert (result.exit_code, result.stdout) == (2, "") and says in said, said
+        assert name in said.replace(" ", ""), said
 
 
 def test_a_file_may_hold_several_documents(tmp_path):
@@ -121,7 +130,7 @@ def is_sound_in_the_editor(text: str) -> bool:
 
 # What no schema can say: the lint alone finds it.
 BEYOND = ("two tiers", "not more than", "no time zone", "no country", "no date", "two resp")
-BEYOND += ("has the field '", "alias", "15 char", "not print")
+BEYOND += ("has the field '", "alias", "15 char", "1.0e+1", "not print")
 
 GOOD = [
     *(path.read_text() for path in sorted(TERMS_DIR.glob("*.yml"))),

@@ -165,15 +165,15 @@ def test_terms_in_such_a_zone_are_published_under_the_other_name(bucket: Bucket)
 
 
 EDGES = [
-    "availability: {commitment: 0, core_services: [], minimum_outage: 99999999s}",
+    "availability: {commitment: 0, core_services: [dashboard], minimum_outage: 99999999s}",
     "availability: {commitment: 100.0, core_services: [billing_portal], minimum_outage: 9999d}",
     "maintenance: {notice: 0s, channels: []}",
     "maintenance: {notice: 99999h, channels: [status_page]}",
     "claims: {within: 0d, must_include: []}",
     "claims: {within: 9999d}",
-    "credits: [{below: 100, percent: 0}, {below: 0, percent: 100}]",
+    "credits: [{below: 100, percent: 0.00000000001}, {below: 0.00000000001, percent: 100}]",
     "credits: [{below: 99.99999999999, percent: 0.00000000001}]",
-    "response_times: {targets: {P1: 0s, P2: 9999d, P3: 0 business days, P4: 999 business days}}",
+    "response_times: {targets: {P1: 1s, P2: 9999d, P3: 0 business days, P4: 999 business days}}",
     "response_times: {calendar: {holidays: [0001-01-01, 9999-12-31, 9999-12-31]}}",
     "response_times: {calendar: {holidays: [], time_zone: Pacific/Apia}}",
     "response_times: {credits: [{severity: P4, percent: 100}], response_credit_cap: 0}",

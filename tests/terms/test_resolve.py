@@ -151,7 +151,7 @@ def test_the_same_content_again_is_no_change():
 @pytest.mark.edge(116)
 def test_two_versions_with_one_start_are_refused():
     resolution = resolve(acme("1", "2026-02-01"), acme("2", "2026-02-01"))
-    assert refused(resolution) == [("1.yml", 3, "has the effective_from of version 1 of acme")]
+    assert refused(resolution) == [("1.yml", 3, "has the effective_from of version 1 of acme: give it another")]
     # One start is one instant, however it is written.
     same = acme("2", "2026-02-01").replace("T00:00:00Z", "T01:00:00+01:00")
     assert refused(resolve(acme("1", "2026-02-01"), same)) == refused(resolution)
@@ -195,10 +195,15 @@ def test_unknown_services_are_named_by_their_line():
 
 def test_an_unknown_parent_a_late_parent_and_a_circle_are_refused():
     assert refused(resolve(acme("1", "2026-02-01", parent="nobody"))) == [
-        ("0.yml", 4, "extends nobody: there are no such terms, or it was refused")
+        ("0.yml", 4, "extends nobody: there are no such terms, or each version of them was refused")
     ]
     assert refused(resolve(acme("1", "2025-02-01"))) == [
-        ("0.yml", 4, "extends klink-enterprise: no version of it is in force then, or it was refused")
+        (
+            "0.yml",
+            4,
+            "extends klink-enterprise: no version of it is in force at 2025-02-01T00:00:00Z, the effective_from: "
+            "the first that stands is 2026-01, from 2026-01-01T00:00:00Z",
+        )
     ]
     circle = resolve(
         acme("1", "2026-02-01", parent="b", terms_id="a"),
@@ -210,7 +215,7 @@ def test_an_unknown_parent_a_late_parent_and_a_circle_are_refused():
         ("0.yml", 4, "extends itself, through others: a → b → c → a"),
         ("1.yml", 4, "extends itself, through others: b → c → a → b"),
         ("2.yml", 4, "extends itself, through others: c → a → b → c"),
-        ("3.yml", 4, "extends a: there are no such terms, or it was refused"),
+        ("3.yml", 4, "extends a: there are no such terms, or each version of them was refused"),
     ]
     assert len(circle.versions) == 3
 

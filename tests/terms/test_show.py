@@ -144,6 +144,33 @@ def test_what_is_inherited_says_from_which_version():
     ]
 
 
+def test_credits_say_that_one_applies_alone():
+    def caption(terms_id: str, *texts: str) -> str | None:
+        version = terms.version_in_force(terms_id, parse_instant("2026-11-23T00:00:00Z"), landed(*texts))
+        (table,) = [table for table in terms.tables(version) if table.title == "Service credits"]
+        return str(table.caption) if table.caption else None
+
+    for shown_caption in (caption("klink-enterprise"), caption("acme", GROUP, ACME)):
+        assert shown_caption is not None
+        assert "the lowest that uptime is strictly below, and alone: credits are not added up" in shown_caption
+    assert caption("klink-growth") is None
+
+
+@pytest.mark.parametrize(
+    ("below", "percent", "row"),
+    [
+        ("99", "5", ["below 99.0 %", "5 % of the monthly fee"]),
+        ("99.00", "5.50", ["below 99.0 %", "5.5 % of the monthly fee"]),
+        ("99.95", "10.0", ["below 99.95 %", "10 % of the monthly fee"]),
+        ("100", "100", ["below 100.0 %", "100 % of the monthly fee"]),
+        ("0.00001", "0.5", ["below 0.00001 %", "0.5 % of the monthly fee"]),
+    ],
+)
+def test_figures_look_alike_however_they_were_written(below, percent, row):
+    text = acme("1", "2026-03-01", f"credits: [{{below: {below}, percent: {percent}}}]\n")
+    assert shown("acme", text)["Service credits"][0][:2] == row
+
+
 def test_the_version_in_force_at_the_instant_is_shown():
     later = ACME.replace("'7'", "'8'").replace("2026-03-01", "2026-06-01")
     for at, version, until in (

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from slaledger.terms.faults import MAX_DIGITS, Fault, Path, judge
@@ -14,9 +14,8 @@ from slaledger.terms.faults import MAX_DIGITS, Fault, Path, judge
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 
-# What a value is without a tag, or with the plain ones.
-_KINDS = ("map", "seq", "str", "int", "float", "bool", "null", "timestamp", "merge", "value")
 _SEPARATOR = re.compile(r"---(?:\s|$)")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -77,14 +76,19 @@ class _Source:
         """The document. Raises `_Unreadable` where there is no going on."""
         import yaml
 
+        tagged: list[Fault] = []
         try:
             for event in yaml.parse(text, Loader=yaml.SafeLoader):
                 if isinstance(event, yaml.AliasEvent):
                     message = f"uses the alias *{event.anchor}: write the value out"
                     self.faults.append(Fault(self.first_line + event.start_mark.line, message))
+                elif tag := getattr(event, "tag", None):
+                    message = f"uses the tag {tag[:60]}: write the value alone"
+                    tagged.append(Fault(self.first_line + event.start_mark.line, message))
             # An alias can stand for more than a machine holds.
             if self.faults:
                 raise _Unreadable(self.faults[0].line, self.faults[0].message)
+            self.faults += tagged
             node = yaml.compose(text, Loader=yaml.SafeLoader)
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
@@ -102,9 +106,6 @@ class _Source:
 
         line = self.first_line + node.start_mark.line
         self.lines[path] = line
-        prefix, _, kind = node.tag.rpartition(":")
-        if prefix != "tag:yaml.org,2002" or kind not in _KINDS:
-            self.faults.append(Fault(line, f"uses the tag {node.tag[:60]}: write the value alone"))
         if len(path) > MAX_DEPTH:
             raise _Unreadable(line, "is nested too deeply")
         if isinstance(node, yaml.MappingNode):
@@ -124,22 +125,18 @@ class _Source:
         if not node.value.isprintable():
             # Also because the $ of a pattern lets a line break at the end pass.
             self.faults.append(Fault(line, "has a value with a line break or another character that does not print"))
-        return _scalar(kind, node.value)
+        return _scalar(node.tag.rpartition(":")[2], node.value)
 
 
 def _scalar(kind: str, text: str) -> Any:
-    """What is written, as YAML 1.2 has it: NO is Norway, and 0x10, 1_000, 1:30 and .inf are text."""
+    """What is written, as YAML 1.2 has it: NO is Norway. Numbers are plain decimals: 0x10, 1_000, 1e3 are text."""
     if kind == "null":
         return None
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
-    if kind in ("int", "float") and text.isascii() and "_" not in text and len(text) <= MAX_DIGITS:
-        # Decimal alone, so that 99.9 stays 99.9.
-        try:
-            number = Decimal(text)
-        except InvalidOperation:
-            return text
-        return number if number.is_finite() else text
+    # Decimal alone, so that 99.9 stays 99.9.
+    if kind in ("int", "float") and _NUMBER.fullmatch(text) and len(text) <= MAX_DIGITS:
+        return Decimal(text)
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -72,23 +73,32 @@ def _schema_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Itera
 
 
 def _says(error: Any) -> str:
-    given = error.instance
+    given, wanted = error.instance, error.validator_value
     value = str(given) if isinstance(given, Decimal) else json.dumps(given, default=str, ensure_ascii=False)[:60]
+    described = f"{value} must be {error.schema.get('description', 'as the schema says')}"
     match error.validator:
         case "enum":
-            return f"{value} is none of {', '.join(str(choice) for choice in error.validator_value)}"
+            return f"{value} is none of {', '.join(str(choice) for choice in wanted)}"
         case "pattern":
-            return f"{value} is not written as this field is: {error.schema.get('description', 'see the schema')}"
+            return described
         case "maximum":
-            return f"{value} is over {error.validator_value}"
+            return f"{value} is over {wanted}"
         case "minimum":
-            return f"{value} is under {error.validator_value}"
+            return f"{value} is under {wanted}"
+        case "exclusiveMinimum":
+            return f"{value} must be over {wanted}: nothing would ever come of it"
+        case "minItems":
+            return "must name at least one"
         case "uniqueItems":
-            return "names one thing twice"
-        case "type" if isinstance(error.validator_value, str):
-            return f"{value} {_TYPES[error.validator_value]}"
+            return "names one thing twice: name it once"
+        case "type" if isinstance(wanted, str):
+            # Quotes mend what is text but for them: the version 1, not the duration 60.
+            is_text = wanted != "string" or (
+                isinstance(given, Decimal | bool) and re.search(error.schema.get("pattern", "$^"), value)
+            )
+            return f"{value} {_TYPES[wanted]}" if is_text else described
         case "type":
-            return f"{value} {error.schema['description']}"
+            return described
         case _:
             return error.message[:200]
 
@@ -98,7 +108,7 @@ def _meaning_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iter
     starts = document.get("effective_from")
     if isinstance(starts, str) and instant(starts) is None:
         path: Path = ("effective_from",)
-        yield path, Fault(lines[path], f"effective_from: {starts[:60]!r} is no instant")
+        yield path, Fault(lines[path], f"effective_from: {starts[:60]!r} is no instant: there is no such day")
     if "extends" in document and document["extends"] == document.get("id"):
         path = ("extends",)
         yield path, Fault(lines[path], "extends itself: name another terms id")
@@ -113,7 +123,7 @@ def _meaning_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iter
     for position, severity in enumerate(severities):
         if severity is not None and severity in severities[:position]:
             path = ("response_times", "credits", position)
-            yield path, Fault(lines[path], f"has two response credits for {severity}")
+            yield path, Fault(lines[path], f"{_dotted(path)}: has two response credits for {severity}: leave one")
 
 
 def _tier_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterator[tuple[Path, Fault]]:
@@ -126,24 +136,24 @@ def _tier_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterato
     for (below, percent, _), (lower, more, position) in itertools.pairwise(tiers):
         path = ("credits", position)
         if below == lower:
-            yield path, Fault(lines[path], f"has two tiers below {below}")
+            yield path, Fault(lines[path], f"{_dotted(path)}: has two tiers below {below}: leave one")
         elif more <= percent:
-            message = f"tier below {lower} gives {more} percent, not more than the {percent} below {below}"
-            yield path, Fault(lines[path], message)
+            message = f"the tier below {lower} gives {more} percent, not more than the {percent} below {below}"
+            yield path, Fault(lines[path], f"{_dotted(path)}: {message}")
 
 
 def _calendar_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterator[tuple[Path, Fault]]:
     path = ("response_times", "calendar", "holidays")
     holidays = _at(document, path)
     if isinstance(holidays, str) and holidays not in calendar_codes():
-        message = f"holidays: {holidays[:60]!r} is no country or subdivision of the holidays library"
-        yield path, Fault(lines[path], message)
+        message = f"{holidays[:60]!r} is no country or subdivision of the holidays library, as DE or DE-BY"
+        yield path, Fault(lines[path], f"{_dotted(path)}: {message}")
     for position, day in enumerate(holidays if isinstance(holidays, list) else []):
         try:
             date.fromisoformat(day)
         except (TypeError, ValueError):
             here = (*path, position)
-            yield here, Fault(lines[here], f"holidays: {str(day)[:60]} is no date")
+            yield here, Fault(lines[here], f"{_dotted(here)}: {str(day)[:60]} is no date: there is no such day")
 
 
 @functools.cache
@@ -170,6 +180,11 @@ def instant(text: str) -> datetime | None:
         return parsed.astimezone(UTC) if parsed.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
+
+
+def instant_text(at: datetime) -> str:
+    """An instant in UTC, to read: 2026-01-01T00:00:00Z."""
+    return at.isoformat().replace("+00:00", "Z")
 
 
 def _dotted(path: Path) -> str:

@@ -15,20 +15,20 @@ def lint_files(paths: list[Path], landed: Landed | None = None) -> list[tuple[st
     """The faults of these files, by name and line: of each document, then of all beside the shipped and landed ones.
 
     A file may hold several documents, as an object may. Without `landed` only the shipped terms and their
-    services are known.
+    services are known. Raises OSError where a file cannot be read.
     """
     faults: set[tuple[str, Fault]] = set()
     documents: list[Document] = []
     for position, path in enumerate(dict.fromkeys(paths)):
         try:
             text = path.read_bytes().decode("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "is no UTF-8"
-            faults.add((str(path), Fault(1, f"cannot be read: {why}")))
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            faults.add((str(path), Fault(line, "is no UTF-8: save the file in that encoding")))
             continue
         parts = list(split_documents(text))
         if not parts:
-            faults.add((str(path), Fault(1, "holds no document")))
+            faults.add((str(path), Fault(1, "holds no document: write one")))
         for first_line, part in parts:
             reading = read_document(part, first_line=first_line)
             faults.update((str(path), fault) for fault in reading.faults)
@@ -46,7 +46,9 @@ def lint_files(paths: list[Path], landed: Landed | None = None) -> list[tuple[st
     refused = resolution.faults + [
         (
             document,
-            document.fault(f"changes version {document.key[1]} of {document.key[0]}: give it a new one", "version"),
+            document.fault(
+                f"changes what version {document.key[1]} of {document.key[0]} says: give it a new version", "version"
+            ),
         )
         for document in resolution.changed
     ]

@@ -13,7 +13,7 @@ from typing import Any
 
 from slaledger.settings import TERMS_DIR
 from slaledger.terms.document import read_document
-from slaledger.terms.faults import Fault, instant
+from slaledger.terms.faults import Fault, instant, instant_text
 
 # The choices of the rules, with the defaults given there; a document without a parent starts from these.
 DEFAULTS: dict[str, Any] = {
@@ -213,14 +213,25 @@ def _faults(document: Document, pool: _Pool, known_services: set[str]) -> Iterat
     versions = sorted(pool.versions(terms_id), key=lambda each: (each.rank, each.key))
     first = next(each for each in versions if each.effective_from == document.effective_from)
     if first is not document:
-        yield 1, document.fault(f"has the effective_from of version {first.key[1]} of {terms_id}", "effective_from")
+        yield (
+            1,
+            document.fault(
+                f"has the effective_from of version {first.key[1]} of {terms_id}: give it another", "effective_from"
+            ),
+        )
     resolved, eldest = pool.resolved(document), pool.resolved(versions[0])
     if resolved is None:
         lineage = pool.lineage(document)
         parent_id = document.content["extends"]
         if len(lineage) == 1:
-            why = "no version of it is in force then" if pool.versions(parent_id) else "there are no such terms"
-            yield 2, document.fault(f"extends {parent_id}: {why}, or it was refused", "extends")
+            why = "there are no such terms, or each version of them was refused"
+            if versions := pool.versions(parent_id):
+                first, begins = versions[0], instant_text(versions[0].effective_from)
+                why = (
+                    f"no version of it is in force at {instant_text(document.effective_from)}, the effective_from: "
+                    f"the first that stands is {first.key[1]}, from {begins}"
+                )
+            yield 2, document.fault(f"extends {parent_id}: {why}", "extends")
         elif lineage[-1] is document:
             way = " → ".join(each.key[0] for each in lineage)
             yield 2, document.fault(f"extends itself, through others: {way}", "extends")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from rich.markup import escape
 from rich.table import Table
 
+from slaledger.terms.faults import instant_text
 from slaledger.terms.resolve import Resolved
-from slaledger.terms.versions import VersionInForce, instant_text
+from slaledger.terms.versions import VersionInForce
 
 Row = tuple[str, str, str]  # what, what is said of it, and the dotted path that says it
 
@@ -23,8 +25,8 @@ WORDS = {
     "both": "monitoring and the status page both say so",
     "as_uptime": "counts as uptime",
     "out_of_base": "is taken out of the measured period",
-    "period_start": "start of the measured period",
-    "period_end": "end of the measured period",
+    "period_start": "of the version at the start of the measured period",
+    "period_end": "of the version at the end of the measured period",
     "human": "by a human agent",
     "any_reply": "by a human agent or the AI",
     "third_party_meta": "outages of Meta's platforms",
@@ -35,6 +37,8 @@ WORDS = {
     "scheduled_maintenance": "scheduled maintenance, announced in time",
 }
 
+ALONE = "One applies, the lowest that uptime is strictly below, and alone: credits are not added up (rule U3)."
+
 
 def tables(shown: VersionInForce) -> Iterator[Table]:
     """A table for each part of the terms; what is inherited says from which version."""
@@ -42,8 +46,11 @@ def tables(shown: VersionInForce) -> Iterator[Table]:
     content = version.content
     effort = "" if content["guaranteed"] else " (best effort)"
     yield _head(shown)
-    yield _table(version, f"Availability{effort}", ("", "commitment"), list(_availability(content)))
-    yield _table(version, "Service credits", ("uptime of the month", "credit"), list(_tiers(content)))
+    yield _table(version, f"Availability{effort}", ("", "rule"), list(_availability(content)))
+    credits = _table(version, "Service credits", ("uptime of the month", "credit"), list(_tiers(content)))
+    if content["credits"]:
+        credits.caption, credits.caption_justify = ALONE, "left"
+    yield credits
     yield _table(version, f"Response times{effort}", ("severity", "first reply"), list(_targets(content)))
     yield _table(version, "Response times: how they are reckoned", ("", "rule"), list(_response_rules(content)))
     yield _table(version, "Exclusions", ("category", "what is no downtime"), list(_exclusions(content)))
@@ -105,7 +112,7 @@ def _availability(content: dict[str, Any]) -> Iterator[Row]:
     given = content["availability"]
     shortest = given["minimum_outage"]
     for name, said, field in (
-        ("uptime", f"{_percent(given['commitment'])} of a calendar month", "commitment"),
+        ("uptime", f"{_uptime(given['commitment'])} of a calendar month", "commitment"),
         ("core services", ", ".join(given["core_services"]) or "none", "core_services"),
         ("down when", WORDS[given["down_when"]], "down_when"),
         ("a service is down when", WORDS[given["evidence"]], "evidence"),
@@ -117,7 +124,7 @@ def _availability(content: dict[str, Any]) -> Iterator[Row]:
             "minimum_outage",
         ),
         ("excluded time", WORDS[given["excluded_time"]], "excluded_time"),
-        ("by the version at the", WORDS[given["thresholds_from"]], "thresholds_from"),
+        ("tiers and commitment", WORDS[given["thresholds_from"]], "thresholds_from"),
     ):
         yield name, said, f"availability.{field}"
 
@@ -127,7 +134,7 @@ def _tiers(content: dict[str, Any]) -> Iterator[Row]:
     for tier in tiers:
         best_effort = "" if content["guaranteed"] else " (best effort: not paid)"
         said = f"{_percent(tier['percent'])} of the monthly fee{best_effort}"
-        yield f"below {_percent(tier['below'])}", said, "credits"
+        yield f"below {_uptime(tier['below'])}", said, "credits"
     if not tiers:
         yield "any", "none", "credits"
 
@@ -200,8 +207,16 @@ def duration(text: str) -> str:
     return f"{int(number)} {unit}{'' if int(number) == 1 else 's'}"
 
 
-def _percent(number: Any) -> str:
-    return f"{number:f} %"
+def _uptime(number: Decimal) -> str:
+    """A percent of uptime, as SLAs write it: 99.0, whether the document has 99 or 99.00."""
+    return _percent(number, decimals=1)
+
+
+def _percent(number: Decimal, *, decimals: int = 0) -> str:
+    """A percent with all its decimals, and at least as many."""
+    shortest = number.normalize()
+    exponent = min(int(shortest.as_tuple().exponent), -decimals)
+    return f"{shortest.quantize(Decimal(1).scaleb(exponent)):f} %"
 
 
 def _down(counts: bool) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from slaledger.terms.faults import instant_text
 from slaledger.terms.landed import Landed
 from slaledger.terms.resolve import Resolved, resolve_all, shipped_documents
 
@@ -46,8 +47,3 @@ def version_in_force(terms_id: str, at: datetime, landed: Landed | None = None) 
         raise UnknownTerms(f"No version of {terms_id} is in force at {instant_text(at)}. There are: {starts}.")
     later = versions[len(begun) :]
     return VersionInForce(begun[-1], later[0].document.effective_from if later else None, versions)
-
-
-def instant_text(at: datetime) -> str:
-    """An instant in UTC, to read: 2026-01-01T00:00:00Z."""
-    return at.isoformat().replace("+00:00", "Z")
