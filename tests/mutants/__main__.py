@@ -1,5 +1,6 @@
 """`make mutants`: mutate the compiled SQL of the money models, run the tests' data through each mutant, and report.
 
+`.venv/bin/python -m tests.mutants int_claims int_credits` mutates those models alone.
 Ends with 1 where a survivor is not in `equivalents.yml`, an entry there no longer holds, or too few are killed.
 """
 
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
 from pathlib import Path
 
@@ -29,10 +31,11 @@ from tests.mutants.worlds import Ground, compile_models, worlds
 
 AT_LEAST_PERCENT = 95
 WORKERS = 2
+NO_KILLS = ("survives", "never ends")
 
 
-def main() -> int:
-    """Run everything; 0 where all is well."""
+def main(only: Sequence[str]) -> int:
+    """Run everything, or the mutants of some models alone; 0 where all is well."""
     os.environ.update(QUIET_ENVIRONMENT)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
@@ -43,26 +46,37 @@ def main() -> int:
             bucket.start()
             ground = Ground(server, bucket.exports, home)
             project = compile_models(ground)
-            made = [mutant for model in project.models.values() for mutant in mutants(model.name, model.sql)]
-            survivors = {mutant.key: mutant for mutant in made}
-            verdicts: dict[str, running.Verdict] = {}
+            models = [project.models[name] for name in only or project.models]
+            made = [mutant for model in models for mutant in mutants(model.name, model.sql)]
+            left, verdicts = made, dict[str, running.Verdict]()
             for stage in stages(ground, project):
-                tried = stage.run(project, list(survivors.values()))
+                tried = stage.run(project, left)
                 verdicts |= tried
-                survivors = {key: mutant for key, mutant in survivors.items() if not tried[key].is_killed}
-                print(f"{stage.name}: {len(tried)} tried, {len(tried) - len(survivors)} killed", flush=True)
+                left = [mutant for mutant in left if tried[mutant.key].fate == "survives"]
+                counts = Counter(verdict.fate for verdict in tried.values())
+                fates = ", ".join(f"{number} {fate}" for fate, number in sorted(counts.items()))
+                minutes = (time.monotonic() - started) / 60
+                print(f"{minutes:4.1f} min  {stage.name}: {len(tried)} tried, {fates}", flush=True)
         finally:
             server.stop()
             bucket.stop()
-    reasons = equivalents.read()
+    reasons = {
+        key: reason for key, reason in equivalents.read().items() if not only or equivalents.model_of(key) in only
+    }
     print(report(made, verdicts, reasons))
-    print(f"{len(made)} mutants in {(time.monotonic() - started) / 60:.0f} minutes")
+    survivors = [mutant.key for mutant in made if verdicts[mutant.key].fate in NO_KILLS]
     judgement = equivalents.judge(survivors, reasons)
-    for key in judgement.unexplained:
-        print(f"survives, and is not in equivalents.yml: {key} (differing: {verdicts[key].by})")
-    for key in judgement.stale:
-        print(f"in equivalents.yml, but killed or no more: {key}")
-    percent = 100 * (len(made) - len(survivors)) / len(made)
+    if judgement.stale:
+        print("Killed or no more, to be taken out of equivalents.yml:", *judgement.stale, sep="\n    ")
+    if judgement.unexplained:
+        print("Surviving, and not in equivalents.yml; kill it, or give the reason why nothing can:")
+        print(equivalents.to_paste({key: verdicts[key].by for key in judgement.unexplained}))
+    fates = Counter(verdict.fate for verdict in verdicts.values())
+    count = len(made) - fates["refused"]
+    percent = Decimal(100 * fates["killed"]) / count
+    print(f"{count} mutants, {fates['killed']} killed ({percent:.1f} %), {fates['survives']} survive,")
+    print(f"{fates['never ends']} never end; {fates['refused']} more are no SQL of the database's.")
+    print(f"{(time.monotonic() - started) / 60:.0f} minutes")
     if percent < AT_LEAST_PERCENT:
         print(f"only {percent:.1f} % are killed: at least {AT_LEAST_PERCENT} % must be")
     return int(bool(judgement.unexplained or judgement.stale or percent < AT_LEAST_PERCENT))
@@ -104,19 +118,21 @@ def stages(ground: Ground, project: Project) -> Iterator[Stage]:
 def report(made: Sequence[Mutant], verdicts: Mapping[str, running.Verdict], reasons: Mapping[str, str]) -> str:
     """A line per model and per operator: mutants, killed, surviving; then each survivor with its reason."""
     lines = []
+    made = [mutant for mutant in made if verdicts[mutant.key].fate != "refused"]
     for title, of in (("model", lambda mutant: mutant.model), ("operator", lambda mutant: mutant.operator)):
         total = Counter(map(of, made))
-        killed = Counter(of(mutant) for mutant in made if verdicts[mutant.key].is_killed)
+        killed = Counter(of(mutant) for mutant in made if verdicts[mutant.key].fate == "killed")
         lines.append(f"{title:40} mutants  killed  surviving")
         for name in [*total, "all"]:
             count, dead = (total[name], killed[name]) if name != "all" else (total.total(), killed.total())
             lines.append(f"{name:40} {count:7} {dead:7} {count - dead:10}")
         lines.append("")
     for mutant in made:
-        if not verdicts[mutant.key].is_killed and mutant.key in reasons:
-            lines.append(f"survives: {mutant.key} (line {mutant.line}): {reasons[mutant.key]}")
+        if verdicts[mutant.key].fate in NO_KILLS and mutant.key in reasons:
+            fate = verdicts[mutant.key].fate
+            lines.append(f"{fate}: {mutant.key} (line {mutant.line}): {reasons[mutant.key]}")
     return "\n".join(lines)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -30,6 +30,22 @@ def read(path: Path = EQUIVALENTS) -> dict[str, str]:
     return reasons
 
 
+def model_of(key: str) -> str:
+    """The model that a key speaks of."""
+    return key.partition(".")[0]
+
+
+def to_paste(survivors: Mapping[str, str]) -> str:
+    """YAML for the list, but for the reasons: keys by what they make different, which is all that a run knows."""
+    import yaml
+
+    by = sorted(set(survivors.values()))
+    groups = [
+        {"because": f"(differing: {each})", "mutants": [k for k in survivors if survivors[k] == each]} for each in by
+    ]
+    return yaml.safe_dump(groups, allow_unicode=True, width=110, sort_keys=False)
+
+
 def judge(survivors: Iterable[str], reasons: Mapping[str, str]) -> Judgement:
     """Hold the keys of a run's survivors against the list."""
     survived = set(survivors)

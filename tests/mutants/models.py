@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-MARTS = ("fct_account_months", "fct_account_downtime", "fct_response_times", "fct_claims", "fct_credits")
+from tests.second_route.comparing import COLUMNS
+
+# The marts of money and response times, and what a reader sees of them: the columns of contracts.md.
+MARTS = {
+    f"fct_{mart}": tuple(COLUMNS[mart].split())
+    for mart in ("account_months", "account_downtime", "response_times", "claims", "credits")
+}
 
 
 @dataclass(frozen=True)
@@ -18,6 +24,7 @@ class Query:
     name: str
     sql: str
     parents: tuple[str, ...]
+    columns: tuple[str, ...] = ("*",)  # in which its rows are compared
 
     def over(self, schemas: dict[str, str]) -> str:
         """The SQL with each money model read from the schema that is given for it."""
@@ -63,6 +70,7 @@ class Project:
                 # Without the database: the same text runs in every world.
                 sql=node["compiled_code"].replace(f'"{node["database"]}".', "").strip(),
                 parents=tuple(nodes[each]["name"] for each in node["depends_on"]["nodes"] if each in graph),
+                columns=MARTS.get(node["name"], ("*",)),
             )
 
         return cls(

@@ -32,6 +32,13 @@ JOINS = {
     ("left", "outer", "join"): "inner join",
     ("full", "outer", "join"): "left outer join",
 }
+# Of numbers, instants and ranges alike: `*` is the intersection of ranges, `+` their union, `&&` whether they overlap.
+ARITHMETIC = {"+": "-", "-": "+", "*": "+", "&&": "-|-", "@>": "<@", "<@": "@>"}
+EXTREMES = {"least": "greatest", "min": "max", "bool_or": "bool_and", "every": "bool_or"}
+EXTREMES |= {"greatest": "least", "max": "min", "bool_and": "bool_or"}
+DIRECTIONS = {"asc": "desc", "desc": "asc"}
+# Words that end an item of `order by`, at the item's own depth.
+AFTER_ORDER_ITEM = frozenset((",", ")", "asc", "desc", "nulls", "rows", "range", "groups", "limit", "offset", "union"))
 # What is left of a call without its rounding: {0} is its first argument, {1} its second.
 ROUNDINGS = {"round": "{0}", "trunc": "{0}", "floor": "{0}", "ceil": "{0}", "div": "({0}) / ({1})", "date_trunc": "{1}"}
 # Words that end the item of a join, at the item's own depth.
@@ -48,7 +55,7 @@ class Mutant:
     """One change of one model. `key` names it for as long as its line reads the same."""
 
     model: str
-    operator: str  # comparison, connective, literal, join, case arm, rounding
+    operator: str  # comparison, connective, literal, join, case arm, rounding; arithmetic, extreme, fallback, order
     line: int  # of the compiled SQL, from 1
     key: str
     sql: str
@@ -132,6 +139,13 @@ def _edits(sql: str, tokens: Sequence[Token]) -> Iterator[Edit]:
             arguments, end = _arguments(sql, tokens, number + 1)
             new = "(" + ROUNDINGS[words[number]].format(*arguments) + ")"
             yield Edit("rounding", token.start, end, new)
+        if words[number] in EXTREMES and _text(tokens, number + 1) == "(":
+            yield Edit("extreme", token.start, token.end + 1, EXTREMES[words[number]])
+        if words[number] == "coalesce":
+            arguments, end = _arguments(sql, tokens, number + 1)
+            yield Edit("fallback", token.start, end, f"({arguments[0]})")
+        if words[number] == "order by":
+            yield from _directions(sql, tokens, words, number)
 
 
 def _operators(tokens: Sequence[Token], words: Sequence[str], number: int) -> Iterator[Edit]:
@@ -140,10 +154,49 @@ def _operators(tokens: Sequence[Token], words: Sequence[str], number: int) -> It
         yield Edit("comparison", token.start, token.end + 1, new)
     if word in CONNECTIVES and not FRAME_ENDS & set(words[number + 1 : number + 3]):
         yield Edit("connective", token.start, token.end + 1, CONNECTIVES[word])
+    if word in ARITHMETIC and _ends_operand(tokens, words, number - 1):
+        yield Edit("arithmetic", token.start, token.end + 1, ARITHMETIC[word])
     for pattern, new in TESTS.items():
         if tuple(words[number : number + len(pattern)]) == pattern and (word != "in" or words[number - 1] != "not"):
             yield Edit("comparison", token.start, tokens[number + len(pattern) - 1].end + 1, new)
             break
+
+
+def _ends_operand(tokens: Sequence[Token], words: Sequence[str], number: int) -> bool:
+    """Whether what follows a token is between two operands: neither a sign nor the `*` of all columns."""
+    from sqlglot.tokens import TokenType
+
+    operands = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.VAR, TokenType.NUMBER, *_quoted()}
+    return tokens[number].token_type in operands or words[number] == "end" or words[number - 1] in (".", "::")
+
+
+def _directions(sql: str, tokens: Sequence[Token], words: Sequence[str], number: int) -> Iterator[Edit]:
+    """Each item of an `order by` in the other direction, but for what the rows are distinct on: it tells them apart."""
+    depth, first, distinct_on = 0, number + 1, _distinct_on(sql, tokens, words, number)
+    for place in range(number + 1, len(tokens) + 1):
+        word = words[place] if place < len(tokens) else ")"
+        if depth == 0 and word in AFTER_ORDER_ITEM:
+            if sql[tokens[first].start : tokens[place - 1].end + 1] in distinct_on:
+                pass
+            elif word in DIRECTIONS:
+                yield Edit("order", tokens[place].start, tokens[place].end + 1, DIRECTIONS[word])
+            elif words[place - 1] not in DIRECTIONS:
+                yield Edit("order", tokens[place - 1].end + 1, tokens[place - 1].end + 1, " desc")
+            if word == ",":
+                first = place + 1
+            elif word not in DIRECTIONS:
+                return
+        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(word, 0)
+
+
+def _distinct_on(sql: str, tokens: Sequence[Token], words: Sequence[str], number: int) -> list[str]:
+    """What the query that an `order by` ends is distinct on, if it is."""
+    depth = 0
+    for place in range(number - 1, -1, -1):
+        depth += {")": 1, "(": -1}.get(words[place], 0)
+        if depth < 0 or (depth == 0 and words[place] == "select"):
+            break
+    return _arguments(sql, tokens, place + 3)[0] if words[place + 1 : place + 3] == ["distinct", "on"] else []
 
 
 def _literals(tokens: Sequence[Token], words: Sequence[str], number: int) -> Iterator[Edit]:

@@ -6,8 +6,8 @@ made of it as far as it differs, become temporary tables of one transaction, whi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, LiteralString, cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, LiteralString, cast
 
 import psycopg
 from psycopg.rows import dict_row
@@ -20,14 +20,18 @@ if TYPE_CHECKING:
 BASELINE = "baseline"
 NOTHING = "nothing differs"
 # Many times what the slowest model takes: a mutant that joins everything with everything never ends.
-TIMEOUT = "5s"
+TIMEOUT = "20s"
+Fate = Literal["killed", "survives", "refused", "never ends"]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a world tells a mutant from the model, and by what."""
+    """Whether a world tells a mutant from the model, and by what.
 
-    is_killed: bool
+    What PostgreSQL refuses whatever the rows is no mutant, and what never ends is no kill: neither speaks of data.
+    """
+
+    fate: Fate
     by: str  # the mart, the data test, or the error; of a survivor: the models whose rows differ
 
 
@@ -68,16 +72,24 @@ def try_mutant(
     """Run a mutant and what is made of it as far as rows differ. Leaves the database as it was."""
     try:
         return _judge(project, already_failing, connection, mutant)
-    except psycopg.errors.SyntaxError:
-        raise  # a mutant must be SQL: it would be killed by whatever data
-    except psycopg.errors.QueryCanceled:
-        return Verdict(is_killed=True, by="it never ends")
-    except (psycopg.errors.DataError, psycopg.errors.ProgrammingError, psycopg.errors.OperationalError) as error:
-        if connection.closed:
-            raise
-        return Verdict(is_killed=True, by=f"error: {str(error).splitlines()[0]}")
+    except psycopg.Error as error:
+        return of_error(error)
     finally:
         connection.rollback()
+
+
+def of_error(error: psycopg.Error) -> Verdict:
+    """What an error says of a mutant. Raises it where it says that the operator, or the server, is at fault."""
+    code, by = error.sqlstate or "", f"error: {str(error).splitlines()[0]}"
+    if isinstance(error, psycopg.errors.QueryCanceled):
+        return Verdict("never ends", by)
+    if isinstance(error, psycopg.errors.SyntaxError):
+        raise error  # a mutant must be SQL
+    if code.startswith(("42", "0A")):  # of types and names, which no row changes
+        return Verdict("refused", by)
+    if code.startswith(("2", "54")):  # a value, a subquery of two rows, a limit
+        return Verdict("killed", by)
+    raise error
 
 
 def _judge(
@@ -85,7 +97,7 @@ def _judge(
 ) -> Verdict:
     schemas = dict.fromkeys(project.models, BASELINE)
     original = project.models[mutant.model]
-    todo = [Query(original.name, mutant.sql, original.parents)]
+    todo = [replace(original, sql=mutant.sql)]
     todo += [project.models[name] for name in project.downstream(mutant.model)]
     differing: list[str] = []
     for query in todo:
@@ -94,10 +106,10 @@ def _judge(
         if not differing and query.name != mutant.model:
             break
         run(connection, f'create temporary table "{query.name}" as {query.over(schemas)}')
-        if _is_same(connection, query.name):
+        if _is_same(connection, query):
             continue
         if query.name in MARTS:
-            return Verdict(is_killed=True, by=query.name)
+            return Verdict("killed", query.name)
         run(connection, f'analyze pg_temp."{query.name}"')
         schemas[query.name] = "pg_temp"
         differing.append(query.name)
@@ -107,14 +119,17 @@ def _judge(
             and name not in already_failing
             and _finds(connection, test.over(schemas))
         ):
-            return Verdict(is_killed=True, by=name)
-    return Verdict(is_killed=False, by=", ".join(differing) or NOTHING)
+            return Verdict("killed", name)
+    return Verdict("survives", ", ".join(differing) or NOTHING)
 
 
-def _is_same(connection: psycopg.Connection, name: str) -> bool:
-    mutated, original = f'pg_temp."{name}"', f'{BASELINE}."{name}"'
+def _is_same(connection: psycopg.Connection, query: Query) -> bool:
+    mutated, original = f'pg_temp."{query.name}"', f'{BASELINE}."{query.name}"'
+    columns = ", ".join(query.columns)
     counted = f"(select count(*) from {mutated}) = (select count(*) from {original})"
-    different = f"select 1 from (select * from {mutated} except all select * from {original}) as different"
+    different = (
+        f"select 1 from (select {columns} from {mutated} except all select {columns} from {original}) as different"
+    )
     return bool(run(connection, f"select {counted} and not exists ({different})").fetchone()[0])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -46,7 +47,7 @@ def changes(sql: str) -> set[str]:
         ("select a and b or c", {"and → or", "or → and"}),
         ("select 7, 0.5", {"7 → 6", "7 → 8", "0.5 → 1.5", "0.5 → (-0.5)"}),
         ("select interval '1 month 2 days'", {"1 → 0", "1 → 2", "2 → 1", "2 → 3"}),
-        ("select coalesce(a, false), 'x 1 = 2 and true'", {"false → true"}),
+        ("select not a, false, 'x 1 = 2 and true'", {"false → true"}),
         ("select a from b inner join c on d", {"inner join → left outer join"}),
         ("select a from b left outer join c on d", {"left outer join → inner join"}),
         ("select a from b cross join c", set()),
@@ -61,6 +62,16 @@ def changes(sql: str) -> set[str]:
         ("select div(f(a, b), c), date_trunc('day', a)", {"div(f(a, b), c) → ((f(a, b)) / (c))"}
             | {"date_trunc('day', a) → (a)"}),
         ("select sum(a) over (rows between unbounded preceding and current row)", set()),
+        ("select a.period + b, -c, d.*, count(*)", {"+ → -"}),
+        ("select a * b, f(a) - case when b then c end", {"* → +", "- → +", "b → false"}),
+        ("select a && b, a @> b, a <@ b", {"&& → -|-", "@> → <@", "<@ → @>"}),
+        ("select least(a, b), greatest(a, b), min(a), bool_or(b)",
+            {"least → greatest", "greatest → least", "min → max", "bool_or → bool_and"}),
+        ("select coalesce(f(a, b), c)", {"coalesce(f(a, b), c) → (f(a, b))"}),
+        ("select a from b order by f(a, b), c desc, d asc", {"→ desc", "desc → asc", "asc → desc"}),
+        ("select distinct on (f(a, b), c) (select d) from e order by f(a, b), c desc, d desc", {"desc → asc"}),
+        ("select min(a) over (order by b nulls last rows between 1 preceding and current row)",
+            {"min → max", "→ desc", "1 → 0", "1 → 2"}),
     ],
 )  # fmt: skip
 def test_each_operator_makes_its_mutants(sql: str, expected: set[str]) -> None:
@@ -125,7 +136,7 @@ def judged(project: Project, connection: psycopg.Connection, old: str, new: str)
 
 
 def test_an_unmutated_model_survives_as_it_is(project: Project, connection: psycopg.Connection) -> None:
-    assert judged(project, connection, "'high'", "'high'") == running.Verdict(is_killed=False, by=running.NOTHING)
+    assert judged(project, connection, "'high'", "'high'") == running.Verdict("survives", running.NOTHING)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +151,7 @@ def test_an_unmutated_model_survives_as_it_is(project: Project, connection: psyc
 def test_a_mutant_is_killed_by_a_mart_a_data_test_or_an_error(
     project: Project, connection: psycopg.Connection, old: str, new: str, by: str
 ) -> None:
-    assert judged(project, connection, old, new) == running.Verdict(is_killed=True, by=by)
+    assert judged(project, connection, old, new) == running.Verdict("killed", by)
 
 
 @pytest.mark.parametrize(
@@ -156,11 +167,35 @@ def test_a_mutant_that_no_figure_shows_survives_and_leaves_nothing_behind(
     project: Project, connection: psycopg.Connection, old: str, new: str, by: str
 ) -> None:
     verdict = judged(project, connection, old, new)
-    assert (verdict.is_killed, verdict.by) == (False, by)
+    assert (verdict.fate, verdict.by) == ("survives", by)
     assert running.rows(connection, "fct_credits") == [{"id": 1, "level": "high"}]
     temporary = "select count(*) from pg_class where relpersistence = 't'"
     assert connection.execute(temporary).fetchone() == (0,)
     connection.rollback()
+
+
+def test_a_mart_is_compared_in_the_columns_that_a_reader_sees(project: Project, connection: psycopg.Connection) -> None:
+    seen = replace(project.models["fct_credits"], columns=("id",))
+    only_ids = replace(project, models=project.models | {"fct_credits": seen})
+    assert judged(project, connection, "'high'", "'low'") == running.Verdict("killed", "fct_credits")
+    assert judged(only_ids, connection, "'high'", "'low'") == running.Verdict("survives", "scaled")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fate"),
+    [
+        # Whatever the rows are, it is refused: no data kills it.
+        ("round(readings.value, 1)", "readings.value + readings.site", "refused"),
+        ("round(readings.value, 1)", "(select length(pg_sleep(9)::text))", "never ends"),
+    ],
+)
+def test_what_no_data_tells_is_no_kill(
+    project: Project, connection: psycopg.Connection, dsn: str, old: str, new: str, fate: str
+) -> None:
+    with running.connect(dsn) as impatient:
+        impatient.execute("set statement_timeout = '200ms'")
+        impatient.commit()
+        assert judged(project, impatient, old, new).fate == fate
 
 
 def test_a_mutant_that_is_no_sql_is_a_fault_of_the_operator(project: Project, connection: psycopg.Connection) -> None:
@@ -176,15 +211,22 @@ def test_a_unit_test_kills_what_its_rows_tell(project: Project, connection: psyc
         mutant = Mutant("scaled", "test", 1, "key", SCALED.replace(old, new))
         return unit_tests.tell(project, tests, connection, mutant)
 
-    assert tell("> 0", ">= 0") == running.Verdict(is_killed=True, by="unit test zero")
+    assert tell("> 0", ">= 0") == running.Verdict("killed", "unit test zero")
     # A column that the test does not look at, and a test of another model.
-    assert not tell("'high'", "'low'").is_killed
-    assert not unit_tests.tell(project, {}, connection, Mutant("scaled", "", 1, "", "nonsense")).is_killed
+    assert tell("'high'", "'low'").fate == "survives"
+    assert unit_tests.tell(project, {}, connection, Mutant("scaled", "", 1, "", "nonsense")).fate == "survives"
 
 
 def test_survivors_are_held_against_the_list() -> None:
     judgement = equivalents.judge(["new", "known"], {"known": "because", "gone": "because"})
     assert judgement == equivalents.Judgement(unexplained=("new",), stale=("gone",))
+
+
+def test_new_survivors_are_printed_as_the_list_has_them(tmp_path: Path) -> None:
+    keys = [f"model.cte: {'[inner join → left outer join] others ' * 4}on 'a' = b", "model.cte: [< → <=] b #2"]
+    printed = tmp_path / "printed.yml"
+    printed.write_text(equivalents.to_paste(dict.fromkeys(keys, "model")), encoding="utf-8")
+    assert equivalents.read(printed) == dict.fromkeys(keys, "(differing: model)")
 
 
 def test_the_list_names_each_mutant_once_with_a_reason(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import psycopg
 from psycopg import sql
 
 from tests.mutants.models import Query
-from tests.mutants.running import BASELINE, NOTHING, Verdict, run
+from tests.mutants.running import BASELINE, NOTHING, Verdict, of_error, run
 
 if TYPE_CHECKING:
     from tests.mutants.models import Project
@@ -49,12 +49,12 @@ def tell(project: Project, tests: dict[str, list[UnitTest]], connection: psycopg
     for test in tests.get(mutant.model, ()):
         try:
             if _tells(connection, project, mutant, test):
-                return Verdict(is_killed=True, by=f"unit test {test.name}")
-        except (psycopg.errors.DataError, psycopg.errors.ProgrammingError, psycopg.errors.QueryCanceled) as error:
-            return Verdict(is_killed=True, by=f"error: {str(error).splitlines()[0]}")
+                return Verdict("killed", f"unit test {test.name}")
+        except psycopg.Error as error:
+            return of_error(error)
         finally:
             connection.rollback()
-    return Verdict(is_killed=False, by=NOTHING)
+    return Verdict("survives", NOTHING)
 
 
 def _tells(connection: psycopg.Connection, project: Project, mutant: Mutant, test: UnitTest) -> bool:
