@@ -2,34 +2,115 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
+from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from tests.models.builder import failures
+from tests.support.pipeline import Pipeline
 
 GIVEN = Path(__file__).parents[1] / "scenarios" / "claims-deadlines" / "given"
 
+PARTS = "assert_account_month_parts_add_up"
+DOWNTIME = "assert_account_downtime_adds_up_to_its_month"
+ACCOUNTED = "assert_every_contract_month_is_accounted_for"
+CREDITED = "assert_contract_months_have_one_availability_credit"
 LINES = "assert_lines_add_up_to_their_credits"
+ORDER = "assert_lines_stand_in_order"
 CLAIMS = "assert_claims_have_one_verdict_per_contract"
+IDENTITIES = (PARTS, DOWNTIME, ACCOUNTED, CREDITED, LINES, ORDER, CLAIMS)
+
+SOME_LINE = "(select min(line_item_id::text)::uuid from billing.credit_line_items)"
+FIRST_LINE = "(select min(chain_position) from billing.credit_line_items)"
+LAST_LINE = "(select max(chain_position) from billing.credit_line_items)"
+
+# A second line that says what the first said, under a key, a place and a link of its own.
+DOUBLED = f"""
+insert into billing.credit_line_items
+select (jsonb_populate_record(lines, jsonb_build_object(
+    'line_item_id', gen_random_uuid(),
+    'idempotency_key', lines.idempotency_key || '0',
+    'ordinal', 2,
+    'chain_position', lines.chain_position + 1,
+    'previous_hash', lines.line_hash,
+    'line_hash', repeat('0', 64)
+))).*
+from billing.credit_line_items as lines
+where lines.chain_position = {LAST_LINE}
+"""
 
 # Each of these is what an error of a join, or somebody's hand, would leave.
 PLANTS = {
+    "a microsecond too much": (
+        PARTS,
+        "update marts.fct_account_months set unknown_seconds = unknown_seconds + 0.000001",
+    ),
+    "a microsecond of downtime lost": (
+        DOWNTIME,
+        "update marts.fct_account_downtime set ended_at = ended_at - interval '1 microsecond'",
+    ),
+    "an account-month lost by a join": (
+        ACCOUNTED,
+        "delete from marts.fct_account_months"
+        " where contract_id = (select min(contract_id) from marts.fct_account_months)",
+    ),
+    "an account-month of no contract": (
+        ACCOUNTED,
+        "update marts.fct_account_months set contract_id = 'nobody'"
+        " where contract_id = (select min(contract_id) from marts.fct_account_months)",
+    ),
+    "a credit lost by a join": (
+        CREDITED,
+        "delete from marts.fct_credits where contract_id = (select min(contract_id) from marts.fct_credits)",
+    ),
+    "a credit of no account-month": (
+        CREDITED,
+        "update marts.fct_credits set contract_id = 'nobody'"
+        " where contract_id = (select min(contract_id) from marts.fct_credits)",
+    ),
     "a line of a minor unit more": (
         LINES,
-        "update billing.credit_line_items set amount = amount + 0.01 where ordinal = 1 and entry_type = 'credit'"
-        " and line_item_id = (select min(line_item_id::text)::uuid from billing.credit_line_items)",
+        f"update billing.credit_line_items set amount = amount + 0.01 where line_item_id = {SOME_LINE}",
     ),
     "a line of another percent": (
         LINES,
-        "update billing.credit_line_items set credit_percent = 10 where credit_percent = 5"
-        " and line_item_id = (select min(line_item_id::text)::uuid from billing.credit_line_items)",
+        f"update billing.credit_line_items set credit_percent = credit_percent + 5 where line_item_id = {SOME_LINE}",
     ),
     "a line in no known currency": (
         LINES,
-        "update billing.credit_line_items set currency = 'ZZZ'"
-        " where line_item_id = (select min(line_item_id::text)::uuid from billing.credit_line_items)",
+        f"update billing.credit_line_items set currency = 'ZZZ' where line_item_id = {SOME_LINE}",
+    ),
+    "a line that was doubled": (LINES, DOUBLED),
+    "a credit of a minor unit more than its lines": (
+        LINES,
+        "update marts.fct_credits set amount = amount + 0.01 where status = 'owed'",
+    ),
+    "a line deleted from among the others": (
+        ORDER,
+        f"delete from billing.credit_line_items where chain_position = {FIRST_LINE}",
+    ),
+    "a line whose number is not the next": (
+        ORDER,
+        f"update billing.credit_line_items set ordinal = ordinal + 1 where chain_position = {LAST_LINE}",
+    ),
+    "a line that follows another's hash": (
+        ORDER,
+        f"update billing.credit_line_items set previous_hash = repeat('0', 64) where chain_position = {LAST_LINE}",
+    ),
+    "a line without its statement": (
+        ORDER,
+        f"update billing.credit_line_items set statement_id = gen_random_uuid() where chain_position = {LAST_LINE}",
+    ),
+    "a line of another contract's statement": (
+        ORDER,
+        "update billing.credit_line_items as lines set statement_id = ("
+        "select min(statements.statement_id::text)::uuid from billing.sla_statements as statements"
+        f" where statements.contract_id <> lines.contract_id) where lines.chain_position = {LAST_LINE}",
     ),
     "a claim lost by a join": (
         CLAIMS,
@@ -51,40 +132,60 @@ PLANTS = {
     ),
 }
 
+# What the books themselves hold against a hand, so that dbt is all that is left.
+DISARM = """
+alter table billing.credit_line_items disable trigger user;
+do $$
+declare
+    held record;
+begin
+    for held in
+        select conname from pg_constraint
+        where conrelid = 'billing.credit_line_items'::regclass and contype in ('c', 'f')
+        order by contype desc
+    loop
+        execute format('alter table billing.credit_line_items drop constraint %I cascade', held.conname);
+    end loop;
+end $$;
+"""
+
 
 @pytest.fixture(scope="module")
-def closed(pipeline):
+def closed(pipeline: Pipeline) -> Pipeline:
     pipeline.put(GIVEN)
     pipeline.run("2026-03", "2026-04-20T00:00:00Z", close=True)
     return pipeline
 
 
-def test_identities_hold_on_a_closed_month(closed) -> None:
+@pytest.fixture
+def spoiled(closed: Pipeline) -> Iterator[Settings]:
+    """The closed month in a database of its own, to plant a fault in."""
+    warehouse = dataclasses.replace(closed.settings.warehouse, database="spoiled")
+    server = dataclasses.replace(warehouse, database="postgres")
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        # dbt keeps its connection, and a database in use is no template.
+        connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s",
+            [closed.settings.warehouse.database],
+        )
+        connection.execute(f"create database spoiled template {closed.settings.warehouse.database}")
+    yield dataclasses.replace(closed.settings, warehouse=warehouse)
+    with psycopg.connect(server.dsn, autocommit=True) as connection:
+        connection.execute("drop database spoiled with (force)")
+
+
+def test_identities_hold_on_a_closed_month(closed: Pipeline) -> None:
     statuses = {row["status"] for row in closed.rows("select status from marts.fct_claims")}
     assert {"accepted", "duplicate", "rejected"} <= statuses
-    assert closed.rows("select from billing.credit_line_items")
-    assert failures(closed.settings, "test", select=(LINES, CLAIMS)) == {}
+    assert len(closed.rows("select from billing.credit_line_items")) > 1
+    assert closed.rows("select from marts.fct_account_downtime")
+    assert failures(closed.settings, "test", select=IDENTITIES) == {}
 
 
 @pytest.mark.parametrize("plant", PLANTS)
-def test_identities_fail_for_what_they_are_for(closed, plant: str) -> None:
+def test_identities_fail_for_what_they_are_for(spoiled: Settings, plant: str) -> None:
     assertion, statement = PLANTS[plant]
-    tables = ("billing.credit_line_items", "marts.fct_claims")
-    with connect(closed.settings.warehouse) as connection:
-        for table in tables:
-            kept = table.replace(".", "_")
-            connection.execute(f"drop table if exists kept_{kept}; create table kept_{kept} as table {table}")
-        connection.execute("alter table billing.credit_line_items disable trigger user")
-        connection.execute("alter table billing.credit_line_items drop constraint credit_line_items_currency")
-        connection.execute(statement)
-    try:
-        assert set(failures(closed.settings, "test", select=(LINES, CLAIMS))) == {assertion}
-    finally:
-        with connect(closed.settings.warehouse) as connection:
-            for table in tables:
-                connection.execute(f"delete from {table}; insert into {table} table kept_{table.replace('.', '_')}")
-            connection.execute("alter table billing.credit_line_items enable trigger user")
-            connection.execute(
-                "alter table billing.credit_line_items add constraint credit_line_items_currency"
-                " check (currency ~ '^[A-Z]{3}$')"
-            )
+    with connect(spoiled.warehouse) as connection:
+        connection.execute(DISARM)
+        assert connection.execute(statement).rowcount != 0
+    assert set(failures(spoiled, "test", select=(assertion,))) == {assertion}

@@ -15,7 +15,11 @@ final as (
         lines.amount,
         lines.currency,
         lines.credit_percent,
-        lines.monthly_fee
+        lines.monthly_fee,
+        lines.statement_id,
+        lines.chain_position,
+        lines.previous_hash,
+        lines.line_hash
     from lines
 )
 
