@@ -164,14 +164,18 @@ EXPECTATIONS = (
         name="tickets_are_measured",
         severity=WARNING,
         table="marts.fct_response_times",
-        why="Tickets without severity or contract have no target (rule R5).",
-        remedy="Give them a severity, or check the accounts that opened them.",
+        why="Tickets without a severity, a contract or terms have no target, and are not measured (rule R5).",
+        remedy="marts.fct_response_times has the tickets, each with its reason. `no_severity`: give the ticket one; "
+        "`no_active_contract`: check its account, and that account's contracts at its creation; `no_terms`: land "
+        "the document of the contract's terms in `terms/`; `no_target`: land a version of them with a target for "
+        "its severity. Export again, and run again. Where the reason is right, nothing.",
     ),
     Expectation(
         name="nothing_is_reported",
         severity=WARNING,
         table="marts.fct_findings",
         why="What the rules report is listed in marts.fct_findings, each with its subject.",
-        remedy="See marts.fct_findings for the month.",
+        remedy="marts.fct_findings has each with its subject, object and detail: mend what is wrong at its source, "
+        "export it again, and run again. What is meant to be so needs nothing.",
     ),
 )

@@ -104,7 +104,8 @@ EXPECTATIONS = (
         severity=WARNING,
         table="raw.quarantined_rows",
         why="A quarantined row contributes nothing.",
-        remedy="See the reasons in raw.quarantined_rows, mend them at the source, and upload the object again.",
+        remedy="See the reasons in raw.quarantined_rows, mend them at the source, and upload the object again. In JSON "
+        "and Parquet the line of a row is its place among the object's rows.",
     ),
     Expectation(
         name="checks_have_known_monitors",

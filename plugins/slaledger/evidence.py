@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ChainReport", "UnknownLine", "explain", "verify_chain"]
 
+LINES = "line: the one that the row starts on; in JSON and Parquet, its place among the object's rows, from 1."
+
 
 def explain(settings: Settings, line_item_id: str) -> RenderableType:
     """A line's whole arithmetic down to objects (key, version, SHA-256) and rows, as Rich text.
@@ -184,6 +186,7 @@ def _breaches(case: Case) -> Table | None:
 def _rows(case: Case) -> Table:
     keys = {item["object_id"]: item["key"] for item in case.evidence["objects"]}
     table = _table("Rows it rests on", "kind", "id", "says", "object", "line")
+    table.caption, table.caption_justify = LINES, "left"
     for row in case.evidence["rows"]:
         says = ", ".join(
             f"{name} {_short(value)}" for name, value in row["content"].items() if value not in (None, [], "")

@@ -100,6 +100,20 @@ def test_what_keeps_an_account_month_has_its_remedy():
     assert "`sla pending`" in remedy
 
 
+NOBODYS_FAULT = ("opened_by_company", "spam", "solved_by_customer", "merged")
+
+
+@pytest.mark.parametrize("reason", ["no_severity", "no_active_contract", "no_terms", "no_target", *NOBODYS_FAULT])
+def test_tickets_that_somebody_could_have_measured_are_warned_of(month: Month, reason: str):
+    settings = month(f"update marts.fct_response_times set outcome = 'not_measured', reason = '{reason}'")
+    warnings = {each.name: each for each in gates.run_gate(settings, "marts", run_id=RUN_ID).warnings}
+    if reason in NOBODYS_FAULT:
+        assert "tickets_are_measured" not in warnings
+    else:
+        assert list(warnings["tickets_are_measured"].examples) == [f"{reason}: not measured: 1"]
+        assert f"`{reason}`" in warnings["tickets_are_measured"].remedy
+
+
 def test_an_expectation_that_was_not_evaluated_stops_the_month(month: Month):
     settings = month("alter table marts.fct_response_times rename column account_id to gone")
     with pytest.raises(gates.GateFailed, match="sandbox_accounts_have_no_rows could not be evaluated"):

@@ -92,6 +92,7 @@ def test_a_line_is_explained_down_to_objects_and_rows(landed):
         "c-calls",
         "catalog/components/all.csv",
         "accounts/accounts/all.csv",
+        "in JSON and Parquet, its place among the object's rows",
         "223",
         "02" * 32,
         "revision 1",

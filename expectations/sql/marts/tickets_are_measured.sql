@@ -1,13 +1,17 @@
+-- The other reasons of rule R5 are what the rules want: nobody can mend them.
 with
 
 final as (
     select
-        coalesce(fct_response_times.reason, 'no reason') as subject,
-        concat(count(*), ' tickets are not measured') as detail
+        fct_response_times.reason as subject,
+        concat('not measured: ', count(*)) as detail
     from marts.fct_response_times
     inner join audit.current_build
         on fct_response_times.service_month = current_build.service_month
-    where fct_response_times.outcome = 'not_measured'
+    where
+        fct_response_times.reason in (
+            'no_severity', 'no_active_contract', 'no_terms', 'no_target'
+        )
     group by fct_response_times.reason
 )
 

@@ -137,6 +137,9 @@ def reference_page() -> str:
         "# Reason codes",
         "",
         "Generated from `plugins/slaledger/feeds/reasons.py`; do not edit.",
+        "",
+        "The line of a row (`line_number`) is the one that it starts on, from 1 and with the header. JSON and Parquet "
+        "have no lines to speak of: there it is the row's place among the rows of its object, from 1.",
     ]
     for title, reasons in (
         ("Rows: `raw.quarantined_rows.reason_code`", ROW_REASONS),
