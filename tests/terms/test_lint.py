@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 from slaledger import terms
 from slaledger.cli import app
 from slaledger.settings import PROJECT_DIR, TERMS_DIR
-from slaledger.terms.resolve import DEFAULTS
+from slaledger.terms.resolve import DEFAULTS, OWN_FIELDS
 from tests.terms.test_document import FAULTS, HEAD
 from tests.terms.test_resolve import acme
 
@@ -162,7 +163,7 @@ def test_the_page_on_writing_terms_is_right(tmp_path):
     write(tmp_path, acme=example)
     assert lint(tmp_path, "acme.yml")[0] == 0
     listed = dict(re.findall(r"^\| `([a-z_.]+)`(?: \*)? \| ([^|]*?) *\|", page, re.MULTILINE))
-    fields = set(_fields(schema()["properties"])) - {"id", "version", "effective_from", "extends"}
+    fields = set(_fields(schema()["properties"])) - {*OWN_FIELDS}
     assert set(listed) == fields
     said = {"all three": "company_name, account_id, incident_timeline", "none": ""}
     for path, default in listed.items():
@@ -171,6 +172,31 @@ def test_the_page_on_writing_terms_is_right(tmp_path):
             value = value.get(name, "") if isinstance(value, dict) else ""
         text = ", ".join(value) if isinstance(value, list) else "" if value is None else json.dumps(value).strip('"')
         assert said.get(default, default.strip("`").replace("null", "")) == text, path
+
+
+EXAMPLES = re.findall(
+    r"^\| `([a-z_.]+)`(?: \*)? \| ([^|]*?) *\| [^|]* \| `([^|]+)` \|",
+    (PROJECT_DIR / "docs/writing-terms.md").read_text(),
+    re.MULTILINE,
+)
+
+
+def test_every_field_of_the_page_has_an_example():
+    assert {path for path, _, _ in EXAMPLES} == set(_fields(schema()["properties"])) - {*OWN_FIELDS}
+
+
+@pytest.mark.parametrize(("path", "default", "example"), EXAMPLES, ids=[path for path, _, _ in EXAMPLES])
+def test_each_example_of_the_page_is_sound_and_changes_something(tmp_path, path, default, example):
+    assert example != default.strip("`")
+    *parents, name = path.split(".")
+    body = "".join(f"{parent}: {{" for parent in parents) + f"{name}: {example}" + "}" * len(parents)
+    text = acme("1", "2026-02-01", f"{body}\n")
+    write(tmp_path, acme=text)
+    assert lint(tmp_path, "acme.yml") == (0, ["1 file, no fault."])
+    parent = next(each for each in terms.shipped_documents() if each.key[0] == "klink-enterprise")
+    child = replace(parent, content=terms.read_document(text).content, rank=(2,))
+    found = {each.document.key[0]: each for each in terms.resolve_all([parent, child]).versions}
+    assert found["acme"].content != found["klink-enterprise"].content
 
 
 def _fields(properties: dict, path: str = "") -> Iterator[str]:
