@@ -98,8 +98,9 @@ def run(
 ) -> None:
     """Have Airflow's scheduler account a service month on all that is in the bucket.
 
-    Exit 0: done. 2: bad arguments, or a month that is not over. 3: a validation, the terms' lint or the quarantine
-    limit stopped it. 4: held or blocked account-months are left. 1: it failed.
+    Exit 0: done. 1: it failed. 2: bad arguments, or a month that is not over.
+    3: a validation, the terms' lint or the quarantine limit stopped it.
+    4: held or blocked account-months are left; the rest is done.
     """
     from slaledger import months, reports, settings
     from slaledger import run as runs
