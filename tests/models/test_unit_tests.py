@@ -1,4 +1,7 @@
-"""dbt's unit tests, all that there are: each rule on rows of its own. A run of a month leaves them out."""
+"""dbt's unit tests, all that there are: each rule on rows of its own; and the contracts of the marts that they lead to.
+
+A run of a month leaves the unit tests out.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,42 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from slaledger import terms, transform
 from slaledger.settings import DBT_PROJECT_DIR, Settings
+from slaledger.warehouse import connect
+
+MARTS = DBT_PROJECT_DIR / "models" / "marts"
+
+# The marts without a key, each with the reason.
+WITHOUT_A_KEY = {"fct_findings": "a detail is longer than an index takes; a data test holds that each is told once"}
 
 
-def test_every_unit_test_of_the_models_passes(fresh_settings: Settings) -> None:
+@dataclass(frozen=True)
+class Built:
+    """What dbt made of the project: its manifest, and the status of everything that it ran."""
+
+    settings: Settings
+    manifest: dict[str, Any]
+    statuses: dict[str, str]
+
+    def marts(self) -> dict[str, dict[str, Any]]:
+        """The models of marts, by name."""
+        return {
+            node["name"]: node
+            for node in self.manifest["nodes"].values()
+            if node["resource_type"] == "model" and node["schema"] == "marts"
+        }
+
+
+@pytest.fixture(scope="module")
+def built(fresh_settings: Settings) -> Built:
     terms.publish(fresh_settings)
     transform.open_build(
         fresh_settings,
@@ -44,7 +75,89 @@ def test_every_unit_test_of_the_models_passes(fresh_settings: Settings) -> None:
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
     results = json.loads((target / "run_results.json").read_text(encoding="utf-8"))["results"]
-    defined = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["unit_tests"]
-    passed = {result["unique_id"] for result in results if result["status"] == "pass"}
+    return Built(
+        settings=fresh_settings,
+        manifest=json.loads((target / "manifest.json").read_text(encoding="utf-8")),
+        statuses={result["unique_id"]: result["status"] for result in results},
+    )
+
+
+def test_every_unit_test_of_the_models_passes(built: Built) -> None:
+    defined = set(built.manifest["unit_tests"])
+    passed = {unique_id for unique_id, status in built.statuses.items() if status == "pass"}
     assert defined, "no unit test was found"
-    assert set(defined) <= passed, f"not run, or not passed: {sorted(set(defined) - passed)}"
+    assert defined <= passed, f"not run, or not passed: {sorted(defined - passed)}"
+
+
+def test_every_mart_has_an_enforced_contract(built: Built) -> None:
+    marts = built.marts()
+    assert set(marts) == {path.stem for path in MARTS.glob("*.sql")}
+    for name, node in marts.items():
+        assert node["contract"]["enforced"], f"{name}: set `contract.enforced`"
+        keys = [held["type"] for held in node["constraints"] if held["type"] in ("primary_key", "custom")]
+        assert bool(keys) != (name in WITHOUT_A_KEY), f"{name}: give it a key, or a reason why it has none"
+
+
+def test_every_mart_is_as_its_contract_says(built: Built) -> None:
+    with connect(built.settings.warehouse) as connection:
+        found = connection.execute(
+            """
+            select relations.relname, attributes.attname, attributes.attnotnull,
+                format_type(attributes.atttypid, attributes.atttypmod)
+            from pg_attribute as attributes
+            inner join pg_class as relations on attributes.attrelid = relations.oid
+            where
+                relations.relnamespace = 'marts'::regnamespace
+                and relations.relkind = 'r'
+                and attributes.attnum > 0
+                and not attributes.attisdropped
+            """
+        ).fetchall()
+        checks = connection.execute(
+            "select conrelid::regclass::text, conname from pg_constraint"
+            " where connamespace = 'marts'::regnamespace and contype in ('p', 'u', 'c')"
+        ).fetchall()
+    declared = {
+        (
+            name,
+            column["name"],
+            any(held["type"] == "not_null" for held in column["constraints"])
+            or any(column["name"] in held["columns"] for held in node["constraints"] if held["type"] == "primary_key"),
+            {"timestamptz": "timestamp with time zone"}.get(column["data_type"], column["data_type"]),
+        )
+        for name, node in built.marts().items()
+        for column in node["columns"].values()
+    }
+    assert set(found) == declared
+    assert set(checks) == {
+        (f"marts.{name}", held["name"]) for name, node in built.marts().items() for held in node["constraints"]
+    }
+
+
+# What every row of a mart has, whatever became of it: a column that falls out of here was made nullable.
+NEVER_NULL = {
+    "fct_account_months": {"account_id", "contract_id", "service_month", "terms_id", "measured_seconds", "status"},
+    "fct_account_downtime": {
+        *("contract_id", "service_month", "started_at", "ended_at", "kind"),
+        *("services", "categories", "source_ids"),
+    },
+    "fct_response_times": {"ticket_id", "service_month", "created_at", "outcome", "guaranteed"},
+    "fct_claims": {
+        *("claim_id", "service_month", "received_at", "deadline_at", "status"),
+        *("terms_id", "terms_version", "decision_subject", "decision_digest"),
+    },
+    "fct_credits": {"account_id", "contract_id", "service_month", "basis", "status", "reason"},
+    "fct_findings": {"code", "service_month", "subject", "detail"},
+}
+
+
+def test_what_every_row_has_is_never_null(built: Built) -> None:
+    never_null = {
+        name: {
+            column["name"]
+            for column in node["columns"].values()
+            if any(held["type"] == "not_null" for held in column["constraints"])
+        }
+        for name, node in built.marts().items()
+    }
+    assert never_null == NEVER_NULL
