@@ -3,7 +3,7 @@ with
 final as (
     select
         fct_findings.code as subject,
-        concat(count(*), ' findings') as detail
+        concat('reported: ', count(*)) as detail
     from marts.fct_findings
     inner join audit.current_build
         on fct_findings.service_month = current_build.service_month

@@ -47,7 +47,7 @@ def read_document(text: str, *, first_line: int = 1) -> Reading:
     order of their lines. What needs other documents (a parent, another version) is judged by `resolve_all`.
     """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        return Reading(None, [Fault(first_line, f"is over {MAX_BYTES} bytes; terms are smaller")])
+        return Reading(None, [Fault(first_line, f"is over {MAX_BYTES} bytes: terms are smaller")])
     source = _Source(first_line)
     try:
         document = source.load(text)
@@ -95,10 +95,10 @@ class _Source:
             problem = getattr(error, "problem", None) or "cannot be read"
             raise _Unreadable(self.first_line + (mark.line if mark else 0), f"is no YAML: {problem}") from None
         except RecursionError:
-            raise _Unreadable(self.first_line, "is nested too deeply") from None
+            raise _Unreadable(self.first_line, "is nested too deeply: no field of terms is") from None
         document = self._value(node, ()) if node is not None else None
         if not isinstance(document, dict):
-            raise _Unreadable(self.first_line, "is no mapping of fields")
+            raise _Unreadable(self.first_line, "is no mapping of fields: write each as `name: value`")
         return document
 
     def _value(self, node: Any, path: Path) -> Any:
@@ -107,7 +107,7 @@ class _Source:
         line = self.first_line + node.start_mark.line
         self.lines[path] = line
         if len(path) > MAX_DEPTH:
-            raise _Unreadable(line, "is nested too deeply")
+            raise _Unreadable(line, "is nested too deeply: no field of terms is")
         if isinstance(node, yaml.MappingNode):
             mapping: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -124,7 +124,10 @@ class _Source:
             return [self._value(item, (*path, position)) for position, item in enumerate(node.value)]
         if not node.value.isprintable():
             # Also because the $ of a pattern lets a line break at the end pass.
-            self.faults.append(Fault(line, "has a value with a line break or another character that does not print"))
+            name = ".".join(str(part) for part in path)
+            self.faults.append(
+                Fault(line, f"{name}: has a line break or another character that does not print: drop it")
+            )
         return _scalar(node.tag.rpartition(":")[2], node.value)
 
 

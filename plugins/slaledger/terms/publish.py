@@ -87,7 +87,8 @@ def _insert_refused(connection: psycopg.Connection, resolution: Resolution) -> N
                 (
                     "/".join(document.key),
                     document.object_id,
-                    f"{document.name}: this version was landed before with other content, which stands (rule T1)",
+                    f"{document.name}: this version was landed before with other content, which stands (rule T1): "
+                    "give the change a version of its own",
                 )
                 for document in resolution.changed
             ],

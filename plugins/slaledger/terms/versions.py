@@ -37,7 +37,9 @@ def version_in_force(terms_id: str, at: datetime, landed: Landed | None = None) 
     )
     if not versions:
         ids = ", ".join(sorted({each.document.key[0] for each in resolution.versions}))
-        why = refused or ("what has landed is not known: no stack is up" if landed is None else "none has landed")
+        why = refused or (
+            "what has landed is not known: no stack is up" if landed is None else "none of this id has landed"
+        )
         raise UnknownTerms(f"There are no terms {terms_id!r} ({why}). There are: {ids}.")
     begun = [each for each in versions if each.document.effective_from <= at]
     if not begun:
