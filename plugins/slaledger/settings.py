@@ -270,7 +270,7 @@ def code_version() -> str:
 
 
 def tzdata_version() -> str:
-    """The version of the time-zone data that Python's calendars use; PostgreSQL's is asked of it."""
+    """The release of the time-zone data that is recorded: the package's, to which `zones` holds PostgreSQL."""
     import tzdata
 
     return tzdata.IANA_VERSION

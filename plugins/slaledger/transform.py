@@ -23,6 +23,7 @@ from slaledger.settings import (
     tzdata_version,
 )
 from slaledger.warehouse import connect
+from slaledger.zones import require_recorded_zones
 
 logger = logging.getLogger(__name__)
 
@@ -132,13 +133,22 @@ def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, dat
 def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     """Build and test every seed and model of the current build in one start of dbt, then send its lineage.
 
-    Raises `BuildMismatch`; `DataTestsFailed`, or `TransformFailed` where anything could not be run, naming each
-    failed model and test with dbt's message.
+    Raises `BuildMismatch`; `zones.ZonesDiffer`; `DataTestsFailed`, or `TransformFailed` where anything could not be
+    run, naming each failed model and test with dbt's message.
     """
     service_month, as_of = require_current_build(settings, run_id=run_id)
     started = time.monotonic()
     with connect(settings.warehouse) as connection:
-        connection.execute("update audit.builds set models_built_at = null where run_id = %s", (run_id,))
+        (recorded,) = connection.execute(
+            "update audit.builds set models_built_at = null where run_id = %s returning tzdata_version", (run_id,)
+        ).fetchone()
+    if recorded != tzdata_version():
+        raise BuildMismatch(
+            f"Run {run_id} was opened with tzdata {recorded}, and {tzdata_version()} is installed now: "
+            "start a new run with `sla run`."
+        )
+    with connect(settings.warehouse) as connection:
+        require_recorded_zones(connection, service_month=service_month, as_of=as_of)
     results = _run_dbt(settings)
     run_directory = settings.home / "runs" / quote(run_id, safe="+:")
     sent = _keep_artifacts(settings, run_directory)

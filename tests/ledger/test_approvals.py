@@ -9,7 +9,8 @@ import pytest
 from slaledger import approvals, ledger
 from slaledger.ledger.goodwill import GoodwillRefused
 from slaledger.warehouse import connect
-from tests.ledger.books import MARCH, AccountMonth, close, lines, rows
+from slaledger.zones import ZonesDiffer
+from tests.ledger.books import MARCH, AccountMonth, close, lines, publish_terms, rows
 
 HIGH = AccountMonth(credit_percent=Decimal(10), amount=Decimal("100.00"))
 LOW = AccountMonth(credit_percent=Decimal(5), amount=Decimal("50.00"))
@@ -223,6 +224,13 @@ class TestGoodwill:
         assert (again.line_item_id, again.is_new) == (first.line_item_id, False)
         assert self.give(settings, because="and another").is_new
         assert len(lines(settings)) == 3
+
+    def test_a_zone_that_is_not_the_recorded_one_stops_it(self, settings):
+        close(settings, LOW)
+        publish_terms(settings, terms_id="elsewhere", time_zone="XYZ5")
+        with pytest.raises(ZonesDiffer, match="XYZ5 is no zone of tzdata"):
+            self.give(settings)
+        assert len(lines(settings)) == 1
 
     def test_in_a_currency_without_minor_unit(self, settings):
         close(settings, AccountMonth(currency="JPY", amount=Decimal(50)))

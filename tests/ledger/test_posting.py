@@ -11,6 +11,7 @@ import pytest
 from slaledger import ledger
 from slaledger.ledger.chain import LEDGER_LOCK, Draft, append, read_lines
 from slaledger.warehouse import connect
+from slaledger.zones import ZonesDiffer
 from tests.ledger.books import AS_OF, AccountMonth, build, close, lines, publish_terms, rows, validate
 
 
@@ -255,6 +256,13 @@ class TestRefused:
         with pytest.raises(ledger.NotValidated, match="a landing came between"):
             ledger.post_month(settings, run_id=run_id)
         assert rows(settings, "select count(*) from billing.credit_line_items") == [(0,)]
+
+    def test_a_zone_is_not_the_recorded_one(self, settings):
+        # PostgreSQL takes this for an offset; `tzdata` has no such zone.
+        publish_terms(settings, terms_id="elsewhere", time_zone="XYZ5")
+        with pytest.raises(ZonesDiffer, match="XYZ5 is no zone of tzdata"):
+            close(settings, AccountMonth())
+        assert rows(settings, "select from billing.sla_statements") == []
 
 
 class TestIdempotencyKey:

@@ -3,7 +3,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
@@ -12,6 +14,8 @@ from slaledger.stack import processes
 from slaledger.stack.home_secrets import secret_path
 from slaledger.stack.postgres import Postgres
 from slaledger.stack.processes import StackError
+from slaledger.terms.publish import SHADOWED_ZONES
+from slaledger.zones import ZONE_FILES, zone_names
 
 
 @pytest.fixture(scope="module")
@@ -165,3 +169,23 @@ def test_root_without_user_namespaces_is_told_what_to_do(tmp_path: Path) -> None
     assert "StackError: PostgreSQL does not run as root" in result.stderr
     assert "run as an ordinary user, with SLA_HOME in a directory of that user" in result.stderr
     assert not (tmp_path / "postgres").exists()
+
+
+def test_its_zones_are_those_of_the_tzdata_package(server: Postgres) -> None:
+    server.start()
+    weeks = [datetime(2020, 1, 1, tzinfo=UTC) + timedelta(weeks=n) for n in range(574)]
+    other = set()
+    with psycopg.connect(server.warehouse("postgres").dsn) as connection:
+        for zone in zone_names():
+            with (ZONE_FILES / zone).open("rb") as data:
+                packages = ZoneInfo.from_file(data)
+            shown = connection.execute(
+                "select week at time zone %s from unnest(%s::timestamptz[]) with ordinality as weeks (week, position)"
+                " order by position",
+                [zone, weeks],
+            ).fetchall()
+            if shown != [(week.astimezone(packages).replace(tzinfo=None, fold=0),) for week in weeks]:
+                other.add(zone)
+        assert connection.execute("select count(*) from pg_timezone_names").fetchone() == (len(zone_names()),)
+    # `at time zone` takes these for abbreviations of fixed offsets; `terms.publish` knows, and writes a city's zone.
+    assert other == set(SHADOWED_ZONES)

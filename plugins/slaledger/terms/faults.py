@@ -6,7 +6,6 @@ import functools
 import itertools
 import json
 import re
-import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -14,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from slaledger.settings import TERMS_DIR
+from slaledger.zones import zone_names
 
 MAX_DIGITS = 15
 
@@ -158,8 +158,8 @@ def _calendar_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Ite
 
 @functools.cache
 def zones() -> frozenset[str]:
-    """Every zone name of the IANA data base that this Python knows."""
-    return frozenset(zoneinfo.available_timezones()) - {"localtime", "Factory"}
+    """Every zone name of the pinned IANA data base."""
+    return zone_names() - {"Factory"}
 
 
 @functools.cache
