@@ -1,6 +1,8 @@
 """Instants to the letter of `contracts.md`, and the local calendar of rules P1 and R3."""
 
-from datetime import UTC, date, datetime
+import zoneinfo
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +64,22 @@ def test_anything_else_is_none(text: str) -> None:
 def test_a_month_has_the_length_that_it_really_has(month: str, zone: str, minutes: int) -> None:
     start, end = instants.month_bounds(month, zone)
     assert (end - start) == minutes * 60 * SECOND
+
+
+def test_the_zones_are_the_packages_not_the_machines(tmp_path: Path) -> None:
+    machines = tmp_path / "Europe" / "Berlin"
+    machines.parent.mkdir()
+    machines.write_bytes(instants.TZDATA.joinpath("zoneinfo", "Asia", "Tokyo").read_bytes())
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath([str(tmp_path)])
+    instants.zone_info.cache_clear()
+    try:
+        assert zoneinfo.ZoneInfo.no_cache("Europe/Berlin").utcoffset(datetime(2026, 1, 1)) == timedelta(hours=9)
+        assert instants.to_local(at(2026, 1, 1), "Europe/Berlin") == datetime(2026, 1, 1, 1)
+    finally:
+        zoneinfo.reset_tzpath(before)
+    assert {"UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"} <= instants.zone_names()
+    assert "localtime" not in instants.zone_names()
 
 
 def test_a_month_begins_where_its_zone_does() -> None:

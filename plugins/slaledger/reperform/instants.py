@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import zoneinfo
 from datetime import UTC, date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib import resources
+from zoneinfo import ZoneInfo
 
 from slaledger.reperform.records import DAY, SECOND, Instant, Span
 
@@ -57,15 +58,27 @@ def to_datetime(instant: Instant) -> datetime:
     return EPOCH + timedelta(microseconds=instant)
 
 
-@lru_cache
+# The time zones are those of the pinned `tzdata` package: `ZoneInfo(name)` prefers whatever the machine has, and two
+# machines would reckon two months. It is read here, as `reset_tzpath` would change the zones of the whole process.
+TZDATA = resources.files("tzdata")
+
+
+@cache
 def zone_names() -> frozenset[str]:
     """The names of the time-zone database."""
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(TZDATA.joinpath("zones").read_text().split())
+
+
+@cache
+def zone_info(zone: str) -> ZoneInfo:
+    """The zone of a name of the time-zone database."""
+    with TZDATA.joinpath("zoneinfo", *zone.split("/")).open("rb") as data:
+        return ZoneInfo.from_file(data, key=zone)
 
 
 def to_local(instant: Instant, zone: str) -> datetime:
     """What the clocks of the zone show at the instant: a naive datetime."""
-    return to_datetime(instant).astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None, fold=0)
+    return to_datetime(instant).astimezone(zone_info(zone)).replace(tzinfo=None, fold=0)
 
 
 def from_local(shown: datetime, zone: str) -> Instant:
@@ -73,7 +86,7 @@ def from_local(shown: datetime, zone: str) -> Instant:
 
     Rule R3: a skipped local time moves to the first one that exists, one that occurs twice means the first.
     """
-    aware = shown.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=0)
+    aware = shown.replace(tzinfo=zone_info(zone), fold=0)
     instant = from_datetime(aware.astimezone(UTC))
     if to_local(instant, zone) == shown:
         return instant
