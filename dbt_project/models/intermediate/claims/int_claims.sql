@@ -36,17 +36,15 @@ ordered as (
     cross join lateral (
         select
             array_agg(
-                bounds.instant order by entries.ordinal, bounds.ordinal
+                array[
+                    (entries.span ->> 'starts_at')::timestamptz,
+                    (entries.span ->> 'ends_at')::timestamptz
+                ]
+                order by entries.ordinal
             ) as instants
         from
             jsonb_array_elements(messages.incident_timeline)
             with ordinality as entries (span, ordinal)
-        cross join
-            lateral (
-                values
-                (1, (entries.span ->> 'starts_at')::timestamptz),
-                (2, (entries.span ->> 'ends_at')::timestamptz)
-            ) as bounds (ordinal, instant)
     ) as timelines
 ),
 
