@@ -295,6 +295,14 @@ def test_object_is_rejected(tmp_path: Path, feed: str, body: bytes, code: str) -
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize("first", [b"{", b"[]", b"[1,"])
+@pytest.mark.parametrize(("feed", "row"), [("claims", CLAIM), (CHECKS.name, CHECK)])
+def test_first_line_that_is_broken_is_a_row(tmp_path: Path, feed: str, row: object, first: bytes) -> None:
+    """Not the first line of a document: the next one is a row of its own, and is loaded."""
+    rows = read(tmp_path, feed, first + b"\n\n" + ndjson(row))
+    assert [row.line_number for row in rows if isinstance(row, Reject)] == [1]
+
+
 def test_object_of_too_many_rows_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit on rows holds, here a lower one."""
     monkeypatch.setattr(checks, "_MAX_ROWS", 2)

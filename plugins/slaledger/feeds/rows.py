@@ -152,8 +152,19 @@ def refuse_documents(path: Path) -> None:
     """Raise `ObjectRejected` where the object is one document instead of lines."""
     start = first_bytes(path)
     refuse_foreign(start)
-    if start.startswith(b"[") or start.partition(b"\n")[0].rstrip() == b"{":
+    if (start.startswith(b"[") or start.partition(b"\n")[0].rstrip() == b"{") and not _goes_on(path):
         raise ObjectRejected("not_ndjson", "the object is one JSON document, not a JSON object a line")
+
+
+def _goes_on(path: Path) -> bool:
+    """Whether the second line is a JSON object: then a first one that is none is a bad row, and no more than that."""
+    with open_body(path) as body:
+        told = (line for line in lines(body) if not line.is_blank)
+        next(told)
+        try:
+            return bool(parse_line(next(told)))
+        except (RowRejected, StopIteration):
+            return False
 
 
 def read_csv(
