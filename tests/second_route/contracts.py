@@ -24,10 +24,26 @@ def account(world: World, account_id: str, *, is_sandbox: bool = False) -> str:
     """An account with a company name that is not plain."""
     name = world.one(*NAMES).format(account_id)
     sandbox = "true" if is_sandbox else world.one(None, None, "false")
-    world.add("accounts/accounts", account_id=account_id, company_name=name, sandbox=sandbox)
+    organization_id = _organization(world, account_id)
+    world.add(
+        "accounts/accounts",
+        account_id=account_id,
+        company_name=name,
+        sandbox=sandbox,
+        zendesk_organization_id=organization_id,
+    )
     world.accounts.append(account_id)
     world.companies[account_id] = name
     return account_id
+
+
+def _organization(world: World, account_id: str) -> int | None:
+    """The organization that an account names, if it does: of its own, or one that others are, or name, too."""
+    own = [int(account_id)] if account_id.isdecimal() else []
+    shared = [world.rng.choice(world.organizations)] if world.organizations else []
+    named = world.one(None, 500_000 + len(world.organizations), *(shared if world.chance(20) else ()))
+    world.organizations += [*own, *([named] if named is not None else [])]
+    return named
 
 
 def contract(
@@ -91,7 +107,13 @@ def fee(world: World, contract_id: str) -> None:
 def contracts_of(scene: Scene, terms: list[Terms], account_number: int) -> None:
     """An account of the scene with one contract, two at once, or one after the other (rule P3)."""
     world, rng = scene.world, scene.world.rng
-    account_id = account(world, f"A{scene.number:05d}-{account_number}", is_sandbox=world.chance(2))
+    # Some are called as Zendesk's organizations are.
+    name = (
+        f"A{scene.number:05d}-{account_number}"
+        if world.chance(60)
+        else f"{8_000_000 + 10 * scene.number + account_number}"
+    )
+    account_id = account(world, name, is_sandbox=world.chance(2))
     scene.account_ids.append(account_id)
     before, after = scene.start - 30 * DAY, scene.end + 40 * DAY
     whole = (before, None)

@@ -6,7 +6,7 @@ from collections import Counter
 from fractions import Fraction
 from typing import Any
 
-from slaledger.reperform.records import Exports, TermsVersion
+from slaledger.reperform.records import Exports, Incident, TermsVersion
 from tests.second_route.world import Row
 
 COUNTED = {
@@ -43,6 +43,8 @@ response_times.outcome: met breached pending not_measured
 response_times.reason: None opened_by_company spam no_severity no_active_contract no_terms solved_by_customer merged
 response_times.severity: None P1 P2 P3 P4
 response_times.answered: exactly_due just_late just_in_time
+response_times.zendesk: met breached pending not_measured
+incident.reopened: open resolved
 claims.status: pending rejected needs_review accepted duplicate
 claims.reason: None month_not_over account_unknown company_mismatch no_contract no_eligible_credit incomplete
 claims.reason: incomplete_at_deadline late sent_in_time_received_late rejected_in_review month_held month_blocked
@@ -91,6 +93,11 @@ def count(exports: Exports, marts: dict[str, list[Row]]) -> Counter[str]:
         if replied_at is not None and row["due_at"] is not None:
             names = {0: "exactly_due", 1: "just_late", -1: "just_in_time"}
             counts[f"response_times.answered={names.get(replied_at - row['due_at'], 'otherwise')}"] += 1
+        if row["ticket_id"].isdecimal():
+            counts[f"response_times.zendesk={row['outcome']}"] += 1
+    for incident in (incident for document in exports.documents for incident in document.incidents):
+        if (status := _reopened(incident)) is not None:
+            counts[f"incident.reopened={status}"] += 1
     for row in marts["claims"]:
         if row["complete_at"] is not None:
             names = {0: "at_the_deadline", -1: "just_in_time"}
@@ -109,6 +116,15 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return "none" if not value else "one" if len(value) == 1 else "several"
     return str(value).split(":")[0]
+
+
+def _reopened(incident: Incident) -> str | None:
+    """Whether an incident that an update resolved and a later one did not is open or resolved; None of others."""
+    resolved = [update.at for update in incident.updates if update.status == "resolved"]
+    others = [update.at for update in incident.updates if update.status not in ("resolved", "postmortem")]
+    if not resolved or not others or max(others) <= min(resolved):
+        return None
+    return "resolved" if incident.status in ("resolved", "postmortem") else "open"
 
 
 def _version(exports: Exports, row: Row) -> TermsVersion | None:

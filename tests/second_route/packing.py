@@ -16,7 +16,7 @@ CSV_FEEDS = {
     "catalog/monitors": "monitor_id service region locations interval_seconds stale_after_seconds confirm quorum_min "
     "active_from active_until",
     "catalog/components": "component_id name service region",
-    "accounts/accounts": "account_id company_name sandbox",
+    "accounts/accounts": "account_id company_name sandbox zendesk_organization_id",
     "accounts/fees": "contract_id service_month monthly_fee currency",
 }
 # The fields by which the objects of a feed speak of the same thing; checks and claims have none.
@@ -68,6 +68,9 @@ def pack(world: World) -> list[Upload]:
         if document["is_complete"]:
             metadata["complete"] = "true"
         uploads.append(Upload(f"status_page/statuspage/{number}.json", text, metadata))
+    for number, document in enumerate(world.zendesk_documents):
+        text = json.dumps(document["body"]).encode()
+        uploads.append(Upload(f"tickets/zendesk/{number}.json", text, _metadata(world, document["exported_at"])))
     return uploads
 
 

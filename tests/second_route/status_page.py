@@ -152,16 +152,39 @@ def maintenance(scene: Scene, component_id: str) -> Row:
     }
 
 
-def publish(world: World, page_id: str, *, calm: list[Row], wild: list[Row], maintenances: list[Row], end: int) -> None:
-    """The documents of a page: each later one corrects, withdraws or resolves some of the `wild` incidents."""
+def publish(
+    world: World,
+    page_id: str,
+    *,
+    calm: list[Row],
+    wild: list[Row],
+    silent: list[Row],
+    summaries: dict[int, list[Row]],
+    maintenances: list[Row],
+    end: int,
+) -> None:
+    """The documents of a page: each later one corrects, withdraws or resolves some of the `wild` incidents.
+
+    `summaries` list some of the `silent` ones each, at their instants, whenever they are exported (S5).
+    """
     exported = end + world.one(DAY, 20 * DAY)
-    _document(world, page_id, "incidents", [*calm, *wild], exported, is_complete=world.chance(60))
+
+    def incidents(told: list[Row], *, is_complete: bool) -> None:
+        # Whatever such a list names is open as late as it says to be from, if it says so.
+        told_at = world.one(None, None, min(summaries) - DAY, world.one(*summaries) + world.one(-1, 0), exported)
+        _document(world, page_id, "incidents", told, exported, is_complete=is_complete, updated_at=told_at)
+
+    incidents([*calm, *silent, *wild], is_complete=world.chance(60))
     for _ in range(world.one(0, 0, 1, 1, 2)):
         exported += world.one(1, MINUTE, DAY)
         kept = [_corrected(world, each) if world.chance(15) else each for each in wild if world.chance(80)]
-        _document(world, page_id, "incidents", [*calm, *kept], exported, is_complete=world.chance(50))
+        is_complete = world.chance(50)
+        # What a list lacks that is not complete says nothing.
+        incidents([*calm, *kept, *(silent if is_complete or world.chance(50) else ())], is_complete=is_complete)
     if maintenances:
         _document(world, page_id, "scheduled_maintenances", maintenances, exported, is_complete=world.chance(50))
+    for told_at, listed in summaries.items():
+        _document(world, page_id, "summary", listed, exported + world.one(-30 * DAY, DAY), updated_at=told_at)
     for _ in range(world.one(0, 1, 1, 2)):
         # What is open at some instant of the month, as a summary of then lists it (S5).
         moment = world.rng.randrange(end - 31 * DAY, end + DAY)
@@ -190,7 +213,7 @@ def _document(
     is_complete: bool = False,
     updated_at: int | None = None,
 ) -> None:
-    page: Row = {"id": page_id, "name": "page", "updated_at": world.text(updated_at or exported_at)}
+    page: Row = {"id": page_id, "name": "page", "updated_at": world.text(updated_at)}
     name = "incidents" if kind == "summary" else kind
     body: Row = {"page": page, name: items}
     if kind == "summary":

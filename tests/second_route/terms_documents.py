@@ -56,6 +56,7 @@ class Terms:
     terms_id: str
     zone: str
     document: Row  # with what it inherits, as far as this generator needs
+    changes: tuple[int, ...] = ()  # when later versions take effect
 
     @property
     def tiers(self) -> list[Fraction]:
@@ -105,17 +106,17 @@ def make(world: World, count: int) -> list[Terms]:
         parent = known[0] if world.chance(75) else world.one(*known)
         zone = ZONES[number % len(ZONES)]
         own = _overrides(world) | {"time_zone": zone}
-        terms = Terms(f"custom-{number}", zone, merged(parent.document, own))
+        terms_id, document, changes = f"custom-{number}", merged(parent.document, own), []
         if world.chance(85):
-            _land(world, terms.terms_id, "1", start - world.one(DAY, 40 * DAY), own, extends=parent.terms_id)
+            _land(world, terms_id, "1", start - world.one(DAY, 40 * DAY), own, extends=parent.terms_id)
         else:
-            _land(world, terms.terms_id, "1", start - 40 * DAY, terms.document)
+            _land(world, terms_id, "1", start - 40 * DAY, document)
         for version in range(2, 2 + world.one(0, 0, 0, 1, 1, 2)):
             change = _overrides(world) | {"time_zone": zone}
             at = world.rng.randrange(start, end)
             at = world.one(at, at - at % HOUR, *month_bounds(world.month, zone))
-            _land(world, terms.terms_id, str(version), at + version, change, extends=parent.terms_id)
-        known.append(terms)
+            changes.append(_land(world, terms_id, str(version), at + version, change, extends=parent.terms_id))
+        known.append(Terms(terms_id, zone, document, tuple(changes)))
     _land_what_is_refused(world, start, end)
     return known
 
@@ -185,10 +186,12 @@ def _some_of(world: World, choices: Row) -> Row:
     return {name: value for name, value in choices.items() if world.chance(50)}
 
 
-def _land(world: World, terms_id: str, version: str, since: int, own: Row, *, extends: str | None = None) -> None:
+def _land(world: World, terms_id: str, version: str, since: int, own: Row, *, extends: str | None = None) -> int:
+    """Land a version; when it takes effect."""
     since -= since % SECOND if world.chance(50) else 0
     head = {"id": terms_id, "version": version, "effective_from": world.text(since)}
     world.rows["terms"].append({**head, **({"extends": extends} if extends else {}), **copy.deepcopy(own)})
+    return since
 
 
 def _land_what_is_refused(world: World, start: int, end: int) -> None:

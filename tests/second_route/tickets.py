@@ -24,9 +24,9 @@ def event(world: World, ticket_id: str, type: str, actor: str, at: int, **given:
     )
 
 
-def make(world: World, count: int) -> None:
-    """So many tickets, and what happens to them until and after the as-of time."""
-    earlier: list[str] = []
+def make(world: World, count: int, *, others: list[str]) -> None:
+    """So many tickets, and what happens to them until and after the as-of time; `others` are merged into, too."""
+    earlier = list(others)
     for number in range(count):
         ticket_id = f"t-{number}"
         _ticket(world, ticket_id, earlier)
@@ -35,7 +35,7 @@ def make(world: World, count: int) -> None:
         event(world, f"t-unborn-{number}", "public_reply", "agent", month_bounds(world.month, "UTC")[0])
 
 
-def _created_at(world: World, zone: str) -> int:
+def creation(world: World, zone: str) -> int:
     start, end = month_bounds(world.month, zone)
     roll = world.rng.random()
     if roll < 0.06:
@@ -56,7 +56,7 @@ def later_at_same_clock(at: int, zone: str, days: int, *, midnight: bool = False
     return local(zone, day.year, day.month, day.day, clock=clock)
 
 
-def _beside_a_deadline(world: World, created_at: int, zone: str, since: int) -> int:
+def beside_a_deadline(world: World, created_at: int, zone: str, since: int) -> int:
     """An instant at which some target may be due, give or take a microsecond."""
     roll = world.rng.random()
     near = world.one(0, 0, -1, 1)
@@ -70,13 +70,13 @@ def _beside_a_deadline(world: World, created_at: int, zone: str, since: int) -> 
 def _ticket(world: World, ticket_id: str, earlier: list[str]) -> None:
     zone = world.one(*ZONES)
     account_id = world.rng.choice(world.accounts) if world.chance(96) else world.one(None, "nobody-8", "lonely-2")
-    created_at = _created_at(world, zone)
+    created_at = creation(world, zone)
     opener = "customer" if world.chance(93) else world.one("agent", "ai", "system")
     severity = world.one(*SEVERITIES) if world.chance(92) else None
     event(world, ticket_id, "created", opener, created_at, account_id=account_id, severity=severity)
     at = created_at
     for _ in range(world.one(0, 1, 1, 2, 3, 5)):
-        at = max(_beside_a_deadline(world, created_at, zone, at), created_at)
+        at = max(beside_a_deadline(world, created_at, zone, at), created_at)
         _happening(world, ticket_id, at)
     if earlier and world.chance(12):
         # Once, and mostly into a neighbour, so that chains grow.
@@ -88,7 +88,7 @@ def _ticket(world: World, ticket_id: str, earlier: list[str]) -> None:
         solved_at = world.one(at, created_at + world.rng.randrange(1, HOUR))
         event(world, ticket_id, "status_changed", "customer", solved_at, status=world.one("solved", "closed"))
     if world.chance(65):
-        reply_at = _beside_a_deadline(world, created_at, zone, created_at)
+        reply_at = beside_a_deadline(world, created_at, zone, created_at)
         event(world, ticket_id, "public_reply", "agent", reply_at)
 
 

@@ -69,7 +69,10 @@ class World:
     rng: random.Random
     rows: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     page_documents: list[Row] = field(default_factory=list)
+    zendesk: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))  # by list, and of earlier pages
+    zendesk_documents: list[Row] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)
+    organizations: list[int] = field(default_factory=list)  # that Zendesk knows: accounts, or named by some
     companies: dict[str, str] = field(default_factory=dict)
 
     def chance(self, percent: float) -> bool:
@@ -119,6 +122,8 @@ class Scene:
     is_exact: bool = False  # its outages are laid out to the microsecond: nothing else may disturb them
     calm: list[Row] = field(default_factory=list)  # incidents that every document tells alike
     wild: list[Row] = field(default_factory=list)  # those that documents may correct, withdraw or resolve
+    summaries: Span = (0, 0)  # when summaries of its page speak (S5)
+    silent: list[tuple[Row, tuple[int, ...]]] = field(default_factory=list)  # incidents, and which of them list these
     maintenances: list[Row] = field(default_factory=list)
 
     @property
