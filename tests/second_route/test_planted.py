@@ -8,8 +8,9 @@ from slaledger.reperform import claims, uptime
 from slaledger.warehouse import connect
 from tests.second_route.generating import generate
 from tests.second_route.packing import pack
+from tests.second_route.planting import Ground, Plant, planted, plants
 from tests.second_route.running import Routes, differences
-from tests.second_route.test_agreement import settings_for
+from tests.second_route.test_agreement import CONTRACTS, SHORT, TICKETS, settings_for
 
 # Its claims' deadline is a microsecond away, and its outages are laid out about the tiers' thresholds.
 SEED = 25
@@ -61,3 +62,24 @@ def test_a_deadline_that_is_a_microsecond_late_is_seen(routes: Routes, monkeypat
     due = claims.deadline
     monkeypatch.setattr(claims, "deadline", lambda *given: due(*given) + 1)
     assert {("claims", "deadline_at"), ("claims", "status")} <= set(_found(routes))
+
+
+@pytest.mark.parametrize("plant", plants(), ids=lambda plant: plant.mistake)
+def test_a_mistake_can_be_planted(plant: Plant) -> None:
+    before = vars(plant.imported()).copy()
+    with planted(plant):
+        assert any(vars(plant.imported())[name] is not value for name, value in before.items())
+    assert vars(plant.imported()) == before
+
+
+@pytest.fixture(scope="module")
+def grounds() -> list[Ground]:
+    return [Ground(generate(seed, account_months=CONTRACTS, ticket_count=TICKETS)) for seed in SHORT.seeds]
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("plant", plants(), ids=lambda plant: plant.mistake)
+def test_a_mistake_in_the_second_route_changes_a_row(grounds: list[Ground], plant: Plant) -> None:
+    """What the worlds of the short run are for: where the edge of a rule is mistaken, one of them has to tell."""
+    assert any(ground.rows_changed(plant) for ground in grounds)
