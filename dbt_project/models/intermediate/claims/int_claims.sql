@@ -27,25 +27,24 @@ ordered as (
                 messages.service_month,
                 {{ in_byte_order('messages.account_id') }},
                 {{ in_byte_order('messages.company_name') }},
-                timelines.instants,
+                (
+                    select
+                        array_agg(
+                            array[
+                                (entries.span ->> 'starts_at')::timestamptz,
+                                (entries.span ->> 'ends_at')::timestamptz
+                            ]
+                            order by entries.ordinal
+                        )
+                    from
+                        jsonb_array_elements(messages.incident_timeline)
+                        with ordinality as entries (span, ordinal)
+                ),
                 {{ in_byte_order('messages.row_sha256') }}
         ) as ordinal
     from messages
     inner join build
         on messages.received_at <= build.as_of
-    cross join lateral (
-        select
-            array_agg(
-                array[
-                    (entries.span ->> 'starts_at')::timestamptz,
-                    (entries.span ->> 'ends_at')::timestamptz
-                ]
-                order by entries.ordinal
-            ) as instants
-        from
-            jsonb_array_elements(messages.incident_timeline)
-            with ordinality as entries (span, ordinal)
-    ) as timelines
 ),
 
 merged as (
