@@ -72,9 +72,9 @@ def main(only: Sequence[str]) -> int:
         print("Surviving, and not in equivalents.yml; kill it, or give the reason why nothing can:")
         print(equivalents.to_paste({key: verdicts[key].by for key in judgement.unexplained}))
     fates = Counter(verdict.fate for verdict in verdicts.values())
-    count = len(made) - fates["refused"]
+    count = fates["killed"] + fates["survives"]
     percent = Decimal(100 * fates["killed"]) / count
-    print(f"{count} mutants, {fates['killed']} killed ({percent:.1f} %), {fates['survives']} survive,")
+    print(f"{count} mutants that end, {fates['killed']} killed ({percent:.1f} %), {fates['survives']} survive,")
     print(f"{fates['never ends']} never end; {fates['refused']} more are no SQL of the database's.")
     print(f"{(time.monotonic() - started) / 60:.0f} minutes")
     if percent < AT_LEAST_PERCENT:
