@@ -42,7 +42,6 @@ WITHOUT_A_RULE = {
     "stg_raw__observations": COLUMNS,
     "stg_raw__quarantined_rows": COLUMNS,
     "stg_raw__source_objects": COLUMNS,
-    "stg_status_page__updates": "it unnests the updates of an incident, in their order",
     "stg_terms__calendar_holidays": COLUMNS,
     "stg_terms__versions": COLUMNS,
 }

@@ -89,8 +89,9 @@ def _rows(block: dict[str, Any], lines: list[str]) -> tuple[Row, ...]:
         )
     else:
         first += 1
-        # A lone select is one row.
-        starts = list(_sql_rows(lines[first : node.end_mark.line], first)) or [first]
+        rows_of_values = list(_sql_rows(lines[first : node.end_mark.line], first))
+        # A lone select is one row, under the comment that it begins with.
+        starts = rows_of_values or [next(n for n in range(first, len(lines)) if not _is_comment(lines[n]))]
         key_lines = 2
     rows: list[Row] = []
     for start in starts:
