@@ -99,7 +99,7 @@ streaks_in_order as (
         in_order as (
             partition by
                 streaks.monitor_id, streaks.location, streaks.degraded_counts
-            order by streaks.first_at, streaks.last_at, streaks.state
+            order by streaks.first_at
         )
 ),
 
@@ -113,10 +113,7 @@ streaks_in_runs as (
                 streaks_in_order.monitor_id,
                 streaks_in_order.location,
                 streaks_in_order.degraded_counts
-            order by
-                streaks_in_order.first_at,
-                streaks_in_order.last_at,
-                streaks_in_order.state
+            order by streaks_in_order.first_at
         ) as run_number
     from streaks_in_order
 ),
@@ -127,19 +124,21 @@ runs as (
         streaks_in_runs.location,
         streaks_in_runs.degraded_counts,
         streaks_in_runs.run_number,
-        min(streaks_in_runs.state) as state,
+        streaks_in_runs.state,
         min(streaks_in_runs.first_at) as started_at,
-        max(streaks_in_runs.last_at) + min(streaks_in_runs.stale_after)
-            as stale_at,
-        min(streaks_in_runs.state) = 'down'
-        and sum(streaks_in_runs.checks_count) < min(streaks_in_runs.confirm)
+        max(streaks_in_runs.last_at) + streaks_in_runs.stale_after as stale_at,
+        streaks_in_runs.state = 'down'
+        and sum(streaks_in_runs.checks_count) < streaks_in_runs.confirm
             as is_unconfirmed_failure
     from streaks_in_runs
     group by
         streaks_in_runs.monitor_id,
         streaks_in_runs.location,
         streaks_in_runs.degraded_counts,
-        streaks_in_runs.run_number
+        streaks_in_runs.run_number,
+        streaks_in_runs.state,
+        streaks_in_runs.stale_after,
+        streaks_in_runs.confirm
 ),
 
 run_intervals as (

@@ -25,14 +25,17 @@ build as (
 standings as (
     select
         credit_bases.contract_id,
-        max(credit_bases.uptime_percent) as uptime_percent,
-        max(credit_bases.month_status) as month_status,
+        credit_bases.uptime_percent,
+        credit_bases.month_status,
         bool_or(credit_bases.standing = 'eligible') as is_any_eligible,
         max(credit_bases.reason)
         filter (where credit_bases.basis = 'availability')
             as credit_reason
     from credit_bases
-    group by credit_bases.contract_id
+    group by
+        credit_bases.contract_id,
+        credit_bases.uptime_percent,
+        credit_bases.month_status
 ),
 
 claimed_contracts as (

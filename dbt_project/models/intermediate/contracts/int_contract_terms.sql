@@ -20,11 +20,10 @@ terms_versions as (
 
 -- A terms id keeps its zone for life (rule T4), so any version tells it.
 terms_zones as (
-    select
+    select distinct
         terms_versions.terms_id,
-        min(terms_versions.time_zone) as time_zone
+        terms_versions.time_zone
     from terms_versions
-    group by terms_versions.terms_id
 ),
 
 contract_bounds as (

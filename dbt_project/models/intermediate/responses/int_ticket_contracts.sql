@@ -22,11 +22,10 @@ build as (
 -- All versions of an id have one zone (rule T4): it is known when none of them
 -- is in force yet, too.
 zones as (
-    select
+    select distinct
         versions.terms_id,
-        min(versions.time_zone) as time_zone
+        versions.time_zone
     from versions
-    group by versions.terms_id
 ),
 
 final as (
