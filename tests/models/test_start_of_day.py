@@ -9,9 +9,16 @@ import pytest
 
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
+from slaledger.zones import ZONE_FILES
 from tests.second_route.world import ZONES
 
 DAYS = [date(2025, 12, 31) + timedelta(days=number) for number in range(2 * 366)]
+
+
+def clocks(zone: str) -> ZoneInfo:
+    """Those of the `tzdata` package, to which PostgreSQL is held."""
+    with (ZONE_FILES / zone).open("rb") as data:
+        return ZoneInfo.from_file(data, key=zone)
 
 
 def first_minute_of(day: date, zone: ZoneInfo) -> datetime:
@@ -35,15 +42,16 @@ def around(day: date) -> list[date]:
 
 @pytest.mark.parametrize("zone", [*ZONES, "Antarctica/Troll"])
 def test_a_day_starts_at_the_first_instant_that_shows_it(fresh_settings: Settings, zone: str) -> None:
-    days = [day for day in DAYS if day.day == 1 or near_a_change(day, ZoneInfo(zone))]
+    shown = clocks(zone)
+    days = [day for day in DAYS if day.day == 1 or near_a_change(day, shown)]
     with connect(fresh_settings.warehouse) as connection:
         found = connection.execute(
             "select day, raw.start_of_day(day, %s) from unnest(%s::date[]) as days (day)", [zone, days]
         ).fetchall()
-    assert {day: at.astimezone(UTC) for day, at in found} == {day: first_minute_of(day, ZoneInfo(zone)) for day in days}
+    assert {day: at.astimezone(UTC) for day, at in found} == {day: first_minute_of(day, shown) for day in days}
 
 
-def test_november_2026_starts_at_the_first_of_two_midnights_in_havana(fresh_settings: Settings) -> None:
+def test_november_2020_starts_at_the_first_of_two_midnights_in_havana(fresh_settings: Settings) -> None:
     with connect(fresh_settings.warehouse) as connection:
-        (at,) = connection.execute("select raw.start_of_day('2026-11-01', 'America/Havana')").fetchone()
-    assert at == datetime(2026, 11, 1, 4, tzinfo=UTC)
+        (at,) = connection.execute("select raw.start_of_day('2020-11-01', 'America/Havana')").fetchone()
+    assert at == datetime(2020, 11, 1, 4, tzinfo=UTC)
