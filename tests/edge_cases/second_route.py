@@ -15,7 +15,7 @@ from tests.edge_cases.cases import AS_OF, TABLES
 from tests.edge_cases.models import Row, Rows
 from tests.edge_cases.world import instant
 
-MARTS = ("account_months", "account_downtime", "response_times", "claims", "credits")
+MARTS = ("account_months", "account_downtime", "response_times", "claims", "credits", "findings")
 SAID = frozenset(f"fct_{mart}" for mart in MARTS)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -114,9 +114,24 @@ def test_a_csv_without_a_required_column_has_no_usable_record() -> None:
     assert list(reasons(exports)) == ["company_name is missing"] * 2
 
 
-def test_a_short_record_leaves_its_optional_cells_absent_and_columns_may_be_in_any_order() -> None:
-    accounts = read(put("accounts/accounts/a", csv("note,company_name,account_id,sandbox", "x,Foo,a1"))).accounts
+def test_columns_may_be_in_any_order() -> None:
+    accounts = read(put("accounts/accounts/a", csv("note,company_name,account_id,sandbox", "x,Foo,a1,"))).accounts
     assert not accounts["a1"].is_sandbox
+
+
+def test_a_record_with_fewer_cells_than_the_header_is_unusable() -> None:
+    exports = read(put("accounts/accounts/a", csv("account_id,company_name,sandbox", "a1,Foo", "a2,Bar,")))
+    assert list(exports.accounts) == ["a2"]
+    assert list(reasons(exports)) == ["it has 2 cells under a header of 3"]
+
+
+def test_a_document_in_place_of_lines_is_unreadable_and_a_bad_first_line_is_not() -> None:
+    row = '{"contract_id": "c1"}'
+    documents = ("[]", "[" + row + "]", "{", '{\n "contract_id": 1\n}')
+    for text in documents:
+        assert rejected_rows(read(put("accounts/contracts/a", text.encode()))) == [0]
+    for text in ("{\n" + row, "[]\n" + row):
+        assert rejected_rows(read(put("accounts/contracts/a", text.encode()))) == [1, 2]
 
 
 def test_the_later_export_wins_then_the_key_then_the_line() -> None:

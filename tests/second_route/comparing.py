@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ COLUMNS = {
     "claims": "claim_id account_id contract_id service_month received_at complete_at deadline_at status reason",
     "credits": "account_id contract_id service_month basis credit_percent monthly_fee currency amount status reason "
     "claim_id",
+    "findings": "code service_month subject object detail",
 }
 KEYS = {
     "account_months": "contract_id service_month",
@@ -29,7 +31,21 @@ KEYS = {
     "response_times": "ticket_id",
     "claims": "claim_id contract_id",
     "credits": "contract_id service_month basis",
+    "findings": "code service_month subject object detail",
 }
+# What landing alone says of objects and rows; it changes nothing that is used.
+LANDINGS_OWN = frozenset(
+    {
+        "incident_start_replaced",
+        "malformed_metadata",
+        "source_deleted",
+        "terms_version_changed",
+        "unknown_field",
+        "unknown_prefix",
+    }
+)
+SET_ASIDE = frozenset({"object_quarantined", "rows_quarantined"})
+QUARANTINED = re.compile(r"\w+: (\d+) rows, the first is line (\d+)")
 NO_ROW = "(no row)"
 SHOWN = 5
 
@@ -65,6 +81,35 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
+def findings_from_mart(rows: Iterable[Row]) -> list[Row]:
+    """Findings in the second route's terms: `object` is (key, version_id), and of what landing set aside no reason.
+
+    The routes name reasons differently: of rows their number in an object is left, whatever the reason, and the first.
+    """
+    found = []
+    quarantined: dict[tuple[str, str], list[tuple[int, int]]] = defaultdict(list)
+    months = set()
+    for row in rows:
+        told = from_mart({name: row[name] for name in ("code", "service_month", "subject", "detail")})
+        told["object"] = None if row["key"] is None else (row["key"], row["version_id"])
+        months.add(told["service_month"])
+        if told["code"] in LANDINGS_OWN or (told["code"] in SET_ASIDE and told["subject"].startswith("terms/")):
+            continue
+        if told["code"] == "rows_quarantined":
+            count, first = QUARANTINED.fullmatch(told["detail"]).groups()
+            quarantined[told["object"]].append((int(count), int(first)))
+        elif told["code"] == "object_quarantined":
+            found.append({**told, "detail": ""})
+        else:
+            found.append(told)
+    for source, counted in quarantined.items():
+        (month,) = months
+        detail = f"{sum(count for count, _ in counted)} rows, the first is line {min(first for _, first in counted)}"
+        told = {"code": "rows_quarantined", "service_month": month, "subject": source[0], "object": source}
+        found.append({**told, "detail": detail})
+    return found
+
+
 def compare(mart: str, models: Iterable[Row], second_route: Iterable[Row]) -> list[Difference]:
     """What differs between two tellings of a mart: rows that one of them lacks, rows told twice, and values."""
     sides = []
@@ -93,7 +138,8 @@ def report(differences: Iterable[Difference], *, seed: int) -> str:
     """Differences grouped by mart and column, a few of each."""
     groups: dict[tuple[str, str], list[Difference]] = defaultdict(list)
     for difference in differences:
-        groups[difference.mart, difference.column].append(difference)
+        code = f" {difference.key[0]}" if difference.mart == "findings" else ""
+        groups[difference.mart, f"{difference.column}{code}"].append(difference)
     lines = [f"SLA_SEED={seed}: {sum(map(len, groups.values()))} differences"]
     for (mart, column), found in sorted(groups.items()):
         lines.append(f"  {mart}.{column}: {len(found)}")

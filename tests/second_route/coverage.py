@@ -15,6 +15,7 @@ COUNTED = {
     "response_times": ("outcome", "reason", "severity"),
     "claims": ("status", "reason"),
     "credits": ("status", "reason", "basis", "currency"),
+    "findings": ("code",),
 }
 CHOICES = (
     "time_zone",
@@ -55,6 +56,18 @@ credits.reason: plan_not_eligible no_active_agreement month_not_over no_measured
 credits.reason: no_claim_required claim_accepted claim_in_review claim_pending unclaimed claim_deadline_passed
 credits.basis: availability response_time
 credits.currency: USD EUR JPY KWD CLF ISK HUF
+findings.code: check_conflict unconfirmed_failure core_service_unobserved
+findings.code: contract_account_unknown contract_region_unknown
+findings.code: incident_resolution_inferred incident_withdrawn incident_without_components maintenance_not_in_terms
+findings.code: exclusion_approved_after_as_of exclusion_category_not_in_terms exclusion_names_no_account
+findings.code: exclusion_revoked exclusion_self_approved exclusion_unapproved exclusion_without_evidence
+findings.code: exclusion_unknown_account exclusion_unknown_region
+findings.code: notice_channel_not_accepted notice_too_late notice_unknown_account notice_unknown_component
+findings.code: terms_changed_in_month terms_landed_late terms_not_in_force terms_unknown
+findings.code: claim_message_changes_nothing claim_timeline_differs
+findings.code: ticket_account_unknown ticket_user_unknown ticket_without_creation ticket_without_severity
+findings.code: ticket_without_terms merge_in_a_circle merge_survivor_unknown reply_before_creation
+findings.code: organization_of_several_accounts object_quarantined rows_quarantined
 terms.time_zone: UTC Europe/Berlin America/New_York Asia/Kolkata Australia/Lord_Howe America/Havana America/Santiago
 terms.time_zone: Africa/Cairo Asia/Beirut Atlantic/Azores America/Nuuk Pacific/Chatham
 terms.down_when: any all

@@ -14,7 +14,7 @@ from slaledger import objects, transform
 from slaledger.reperform.records import Decision, Exports, Figures
 from slaledger.settings import DBT_PROJECT_DIR, TERMS_DIR, Settings
 from slaledger.warehouse import connect
-from tests.second_route.comparing import COLUMNS, Difference, compare, from_mart
+from tests.second_route.comparing import COLUMNS, Difference, compare, findings_from_mart, from_mart
 from tests.second_route.packing import Upload
 from tests.second_route.world import EPOCH, Row, World
 from tests.support.buckets import empty_bucket
@@ -90,12 +90,14 @@ class Routes:
         """The marts' rows of the month, in the second route's units."""
         cursor = connection.cursor(row_factory=dict_row)
         month = [f"{self.world.month}-01"]
-        return {
-            mart: [
-                from_mart(row)
-                for row in cursor.execute(f"select * from marts.fct_{mart} where service_month = %s", month).fetchall()
-            ]
-            for mart in COLUMNS
+
+        def read(mart: str, joined: str = "") -> list[Row]:
+            statement = f"select * from marts.fct_{mart} {joined} where service_month = %s"
+            return cursor.execute(statement, month).fetchall()
+
+        marts = {mart: [from_mart(row) for row in read(mart)] for mart in COLUMNS if mart != "findings"}
+        return marts | {
+            "findings": findings_from_mart(read("findings", "left join raw.source_objects using (object_id)"))
         }
 
     def decide(self, models: dict[str, list[Row]]) -> None:

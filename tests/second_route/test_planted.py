@@ -50,6 +50,16 @@ def test_a_lost_row_is_seen(routes: Routes) -> None:
     assert found == [("response_times", "(row)")]
 
 
+def test_a_lost_and_an_invented_finding_are_seen(routes: Routes) -> None:
+    one = "select min(ctid) from marts.fct_findings where code = 'ticket_without_severity'"
+    assert _found(routes, f"delete from marts.fct_findings where ctid = ({one})") == [("findings", "(row)")]
+    statement = f"""
+        insert into marts.fct_findings
+        select code, service_month, subject || '-', object_id, detail from marts.fct_findings where ctid = ({one})
+    """
+    assert _found(routes, statement) == [("findings", "(row)")]
+
+
 def test_a_tier_that_an_uptime_at_its_threshold_gets_is_seen(routes: Routes, monkeypatch: pytest.MonkeyPatch) -> None:
     def tier(percent, credits):
         return min((one for one in credits if percent is not None and percent <= one[0]), default=None)

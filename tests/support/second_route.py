@@ -16,6 +16,7 @@ from slaledger.reperform.records import (
     Exports,
     Fee,
     Target,
+    TermsLanding,
     TermsVersion,
     TicketEvent,
 )
@@ -93,6 +94,8 @@ def exports(
     made = Exports()
     for version in (ENTERPRISE, GROWTH, *terms):
         made.terms.setdefault(version.terms_id, []).append(version)
+        landing = TermsLanding(f"terms/{version.terms_id}.yml", "1", version.effective_from, None)
+        made.terms_landings[version.terms_id, version.version] = landing
     terms_id = terms[0].terms_id if terms else "klink-enterprise"
     made.contracts = {each.contract_id: each for each in contracts or (contract(terms_id=terms_id),)}
     made.accounts = {each.account_id: each for each in accounts or (Account("A1", "Müller & Söhne GmbH", False),)}

@@ -18,9 +18,9 @@ def location_states(
     checks: Sequence[tuple[Instant, str]], monitor: Monitor, *, degraded_counts: bool, as_of: Instant
 ) -> Timeline:
     """`up`, `down` or `unknown` of one location, of its checks in order (M2, M3)."""
-    failures = {"down", "degraded"} if degraded_counts else {"down"}
     happened = [(at, status) for at, status in checks if has_happened(at, as_of=as_of)]
-    confirmed = _confirmed(happened, failures, monitor)
+    found = streaks(happened, failures(degraded_counts), monitor)
+    confirmed = {i for streak in found if len(streak) >= monitor.confirm for i in streak}
     steps: list[tuple[Instant, str]] = [(EVER, "unknown")]
     for i, (at, status) in enumerate(happened):
         if status == "unknown":
@@ -33,18 +33,23 @@ def location_states(
     return timeline(steps)
 
 
-def _confirmed(checks: Sequence[tuple[Instant, str]], failures: set[str], monitor: Monitor) -> set[int]:
-    """The places of the failed checks that are in a streak of at least `confirm`."""
-    streaks: list[list[int]] = []
+def failures(degraded_counts: bool) -> frozenset[str]:
+    """The statuses that are down (M1)."""
+    return frozenset({"down", "degraded"} if degraded_counts else {"down"})
+
+
+def streaks(checks: Sequence[tuple[Instant, str]], failed: frozenset[str], monitor: Monitor) -> list[list[int]]:
+    """The places of the failed checks, streak by streak (M3)."""
+    found: list[list[int]] = []
     for i, (at, status) in enumerate(checks):
-        if status not in failures:
+        if status not in failed:
             continue
-        follows = i > 0 and checks[i - 1][1] in failures and at - checks[i - 1][0] <= monitor.stale_after
+        follows = i > 0 and checks[i - 1][1] in failed and at - checks[i - 1][0] <= monitor.stale_after
         if follows:
-            streaks[-1].append(i)
+            found[-1].append(i)
         else:
-            streaks.append([i])
-    return {i for streak in streaks if len(streak) >= monitor.confirm for i in streak}
+            found.append([i])
+    return found
 
 
 def monitor_states(exports: Exports, monitor: Monitor, *, degraded_counts: bool, as_of: Instant) -> Timeline:

@@ -75,7 +75,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Incident:
-    """An incident as one document tells it (maintenances are only named by their documents: S2)."""
+    """An incident, or a maintenance, as one document tells it."""
 
     incident_id: str
     status: str
@@ -99,6 +99,7 @@ class PageDocument:
     is_complete: bool
     listed_ids: frozenset[str]  # ids of all incidents it lists, usable or not
     incidents: tuple[Incident, ...]
+    maintenances: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,7 @@ class TicketEvent:
     status: str | None = None
     target_ticket_id: str | None = None
     is_automatic: bool = False
+    unknown_user_id: str | None = None  # of Zendesk: who did it, if no export has that user
 
 
 @dataclass(frozen=True)
@@ -258,6 +260,16 @@ class Decision:
     about: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class TermsLanding:
+    """How a version of terms came; shipped ones before all exports."""
+
+    key: str
+    version_id: str
+    exported_at: Instant
+    parent: tuple[str, str] | None  # (terms_id, version) that it inherits from (T2)
+
+
 @dataclass
 class Exports:
     """All that the objects in force say: where a key has several rows the one that wins, checks and claims all."""
@@ -272,11 +284,19 @@ class Exports:
     register: list[RegisterEntry] = field(default_factory=list)
     ticket_events: list[TicketEvent] = field(default_factory=list)
     accounts: dict[str, Account] = field(default_factory=dict)
+    organizations: dict[str, list[str]] = field(default_factory=dict)  # of Zendesk: the accounts that name it
     contracts: dict[str, Contract] = field(default_factory=dict)
     fees: dict[tuple[str, str], Fee] = field(default_factory=dict)
     claims: list[ClaimMessage] = field(default_factory=list)
     terms: dict[str, list[TermsVersion]] = field(default_factory=dict)  # by id, earliest first
     rejected: list[Rejected] = field(default_factory=list)
+    # Where it was read, for findings: (feed's prefix, the row's key) as (object key, row), the version of each object
+    # in force, how terms landed by (terms_id, version), and of (monitor, location, checked_at) whose checks conflict
+    # the first object that has each status (M1).
+    places: dict[tuple[str, Any], tuple[str, int]] = field(default_factory=dict)
+    object_versions: dict[str, str] = field(default_factory=dict)
+    terms_landings: dict[tuple[str, str], TermsLanding] = field(default_factory=dict)
+    conflicts: dict[tuple[str, str, Instant], dict[str, str]] = field(default_factory=dict)
 
 
 @dataclass
@@ -284,7 +304,8 @@ class Figures:
     """The second route's marts, each a list of rows.
 
     Rows are dicts with the column names of `contracts.md`; instants and seconds are whole microseconds, percents and
-    money are `Decimal`s as stored, service months are `YYYY-MM`, lists are sorted.
+    money are `Decimal`s as stored, service months are `YYYY-MM`, lists are sorted. The `object` of a finding is the
+    (key, version_id) of what the mart names by its `object_id`.
     """
 
     account_months: list[dict[str, Any]] = field(default_factory=list)
@@ -292,3 +313,4 @@ class Figures:
     response_times: list[dict[str, Any]] = field(default_factory=list)
     claims: list[dict[str, Any]] = field(default_factory=list)
     credits: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)

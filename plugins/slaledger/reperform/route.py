@@ -8,6 +8,7 @@ from slaledger.reperform.availability import account_months
 from slaledger.reperform.claims import claims
 from slaledger.reperform.credits import credits
 from slaledger.reperform.entitlements import entitlements
+from slaledger.reperform.findings import findings
 from slaledger.reperform.records import Decision, Exports, Figures, Instant
 from slaledger.reperform.responses import response_times
 
@@ -24,4 +25,7 @@ def reperform(exports: Exports, *, service_month: str, as_of: Instant, decisions
         response_times=tickets,
         claims=judged,
         credits=credits(entitled, claims=judged, as_of=as_of),
+        findings=findings(
+            exports, service_month=service_month, as_of=as_of, account_downtime=downtime, response_times=tickets
+        ),
     )

@@ -24,6 +24,17 @@ class Declaration:
     status: str
 
 
+@dataclass(frozen=True)
+class KnownIncident:
+    """An incident as its latest document tells it, and what other documents say of it."""
+
+    incident: Incident
+    told_by: PageDocument
+    is_withdrawn: bool
+    resolved_at: Instant | None
+    is_inferred: bool  # that it was resolved (S5)
+
+
 def declares_down(status: str, version: TermsVersion) -> bool:
     """Whether the status of a component is down under the terms (S1, M1)."""
     return (
@@ -36,10 +47,10 @@ def declares_down(status: str, version: TermsVersion) -> bool:
 def declarations(exports: Exports, *, as_of: Instant) -> list[Declaration]:
     """All declarations before the as-of time. Components that the catalog does not map are left to S4's gate."""
     return [
-        Declaration(incident.incident_id, (component.service, component.region), span, status)
-        for incident, resolved_at in _incidents(exports.documents)
-        if has_happened(incident.created_at, as_of=as_of)
-        for component_id, span, status in _component_spans(incident, resolved_at, as_of)
+        Declaration(known.incident.incident_id, (component.service, component.region), span, status)
+        for known in known_incidents(exports.documents)
+        if not known.is_withdrawn and has_happened(known.incident.created_at, as_of=as_of)
+        for component_id, span, status in _component_spans(known.incident, known.resolved_at, as_of)
         if (component := exports.components.get(component_id)) is not None
     ]
 
@@ -60,14 +71,21 @@ def pair_states(declared: list[Declaration]) -> Timeline:
     )
 
 
-def _incidents(documents: list[PageDocument]) -> Iterator[tuple[Incident, Instant | None]]:
-    """The incidents in force (S3), and when each was resolved."""
+def known_incidents(documents: list[PageDocument]) -> Iterator[KnownIncident]:
+    """The incidents as exported last, withdrawn ones too (S3), and when each was resolved."""
     listings = sorted((doc for doc in documents if doc.kind != "scheduled_maintenances"), key=_export_order)
     latest = {incident.incident_id: (incident, doc) for doc in listings for incident in doc.incidents}
     for incident, told_by in latest.values():
         page = [doc for doc in listings if doc.page_id == told_by.page_id]
-        if not _is_withdrawn(incident, page):
-            yield incident, _resolution(incident, page)
+        told_at = _resolving_update(incident) if incident.resolved_at is None else incident.resolved_at
+        silent_at = _first_silence(incident, page) if told_at is None else None
+        yield KnownIncident(
+            incident=incident,
+            told_by=told_by,
+            is_withdrawn=_is_withdrawn(incident, page),
+            resolved_at=silent_at if told_at is None else told_at,
+            is_inferred=silent_at is not None,
+        )
 
 
 def _export_order(document: PageDocument) -> tuple[Instant, str]:
@@ -80,12 +98,8 @@ def _is_withdrawn(incident: Incident, page: list[PageDocument]) -> bool:
     return any(doc.kind == "incidents" and doc.is_complete and _export_order(doc) > last_listed for doc in page)
 
 
-def _resolution(incident: Incident, page: list[PageDocument]) -> Instant | None:
-    """Its `resolved_at`, else its `resolved` update (S2), else the first summary that no longer lists it (S5)."""
-    if incident.resolved_at is not None:
-        return incident.resolved_at
-    if (resolving_at := _resolving_update(incident)) is not None:
-        return resolving_at
+def _first_silence(incident: Incident, page: list[PageDocument]) -> Instant | None:
+    """The first summary that no longer lists the incident (S5)."""
     # What says otherwise: any document of the page, or word of the incident itself, that is as late.
     open_at = [doc.page_updated_at for doc in page if incident.incident_id in doc.listed_ids]
     known_open = max([incident.created_at, *(update.at for update in incident.updates)])

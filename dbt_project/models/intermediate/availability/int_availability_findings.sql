@@ -2,6 +2,10 @@
 -- month: code, what it is about, where it was read, and the detail.
 with
 
+build as (
+    select * from {{ ref('stg_audit__current_build') }}
+),
+
 build_window as (
     select * from {{ ref('int_window') }}
 ),
@@ -51,7 +55,7 @@ conflicts as (
     select
         'check_conflict' as code,
         check_conflicts.monitor_id as subject,
-        check_conflicts.object_ids[1] as object_id,
+        sides.object_id,
         format(
             'location %s at %s: %s; read as unknown',
             check_conflicts.location,
@@ -63,6 +67,9 @@ conflicts as (
         on
             check_conflicts.checked_at >= build_window.started_at
             and check_conflicts.checked_at < build_window.ended_at
+    cross join
+        lateral
+        unnest(check_conflicts.object_ids) as sides (object_id)
 ),
 
 incidents_in_window as (
@@ -73,6 +80,7 @@ incidents_in_window as (
             incidents.started_at < build_window.ended_at
             and build_window.started_at
             <= coalesce(incidents.resolved_at, build_window.ended_at)
+    inner join build on incidents.created_at <= build.as_of
 ),
 
 withdrawn_incidents as (
@@ -96,6 +104,7 @@ inferred_resolutions as (
             {{ instant_text('incidents_in_window.resolved_at') }}
         ) as detail
     from incidents_in_window
+    inner join build on incidents_in_window.resolved_at <= build.as_of
     where
         incidents_in_window.is_resolution_inferred
         and not incidents_in_window.is_withdrawn

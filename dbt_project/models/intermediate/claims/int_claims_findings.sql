@@ -15,8 +15,8 @@ verdicts as (
     select * from {{ ref('int_claim_verdicts') }}
 ),
 
-contract_months as (
-    select * from {{ ref('int_contract_months') }}
+account_months as (
+    select * from {{ ref('int_account_month_figures') }}
 ),
 
 contract_scopes as (
@@ -31,23 +31,31 @@ build as (
     select * from {{ ref('stg_audit__current_build') }}
 ),
 
+-- Rule D7: our figures are those that people decided on.
 downtime as (
     select
-        contract_months.contract_id,
-        contract_months.measured,
+        account_months.contract_id,
+        account_months.measured,
         coalesce(
             range_agg(tstzrange(segments.started_at, segments.ended_at))
-            filter (where segments.kind = 'counted'),
+            filter (
+                where segments.kind = 'counted'
+                or (
+                    segments.kind = 'unknown'
+                    and not segments.is_covered
+                    and account_months.is_unknown_decided_down
+                )
+            ),
             '{}'::tstzmultirange
         ) as counted
-    from contract_months
+    from account_months
     inner join contract_scopes
-        on contract_months.contract_id = contract_scopes.contract_id
+        on account_months.contract_id = contract_scopes.contract_id
     left outer join segments
         on
             contract_scopes.scope_id = segments.scope_id
-            and contract_months.measured = segments.measured
-    group by contract_months.contract_id, contract_months.measured
+            and account_months.measured = segments.measured
+    group by account_months.contract_id, account_months.measured
 ),
 
 timelines as (

@@ -52,6 +52,7 @@ observed_pairs as materialized (
     group by catalog_pairs.service, catalog_pairs.region
 ),
 
+-- One region must have all that its evidence asks for (rules D2, D3).
 core_services as (
     select
         contract_months.contract_id,
@@ -59,10 +60,17 @@ core_services as (
         contracts.object_id,
         scope_versions.evidence,
         core.service,
-        coalesce(own.is_monitored, false)
-        or coalesce(everybodys.is_monitored, false) as is_monitored,
-        coalesce(own.is_on_page, false)
-        or coalesce(everybodys.is_on_page, false) as is_on_page
+        bool_or(
+            case scope_versions.evidence
+                when 'monitoring' then observed_pairs.is_monitored
+                when 'status_page' then observed_pairs.is_on_page
+                when 'both'
+                    then
+                        observed_pairs.is_monitored
+                        and observed_pairs.is_on_page
+                else observed_pairs.service is not null
+            end
+        ) as is_observed
     from contract_months
     inner join contracts
         on contract_months.contract_id = contracts.contract_id
@@ -71,18 +79,20 @@ core_services as (
     inner join scope_versions
         on contract_scopes.scope_id = scope_versions.scope_id
     cross join lateral unnest(scope_versions.services) as core (service)
-    left outer join observed_pairs as own
+    left outer join observed_pairs
         on
-            core.service = own.service
-            and contract_months.region = own.region
-    left outer join observed_pairs as everybodys
-        on
-            core.service = everybodys.service
-            and everybodys.region = 'global'
+            core.service = observed_pairs.service
+            and observed_pairs.region in (contract_months.region, 'global')
+    group by
+        contract_months.contract_id,
+        contract_months.region,
+        contracts.object_id,
+        scope_versions.evidence,
+        core.service
 ),
 
 unobserved_services as (
-    select distinct
+    select
         'core_service_unobserved' as code,
         core_services.contract_id as subject,
         core_services.object_id,
@@ -99,14 +109,7 @@ unobserved_services as (
             core_services.region
         ) as detail
     from core_services
-    where
-        not case core_services.evidence
-            when 'monitoring' then core_services.is_monitored
-            when 'status_page' then core_services.is_on_page
-            when 'both'
-                then core_services.is_monitored and core_services.is_on_page
-            else core_services.is_monitored or core_services.is_on_page
-        end
+    where core_services.is_observed is not true
 ),
 
 unknown_regions as (

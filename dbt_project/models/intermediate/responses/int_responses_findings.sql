@@ -74,9 +74,8 @@ final as (
         'reply_before_creation' as code,
         events.ticket_id as subject,
         events.object_id,
-        'Event ' || events.event_id
-        || ': a public reply dated before the ticket''s creation is ignored.'
-            as detail
+        'A public reply at ' || {{ instant_text('events.occurred_at') }}
+        || ' is dated before the ticket''s creation, and ignored.' as detail
     from events
     inner join of_month
         on
@@ -141,9 +140,11 @@ final as (
     from of_month
     inner join survivors
         on of_month.ticket_id = survivors.ticket_id
-    left outer join tickets
-        on survivors.survivor_ticket_id = tickets.ticket_id
-    where tickets.ticket_id is null
+    left outer join creations
+        on
+            survivors.survivor_ticket_id = creations.ticket_id
+            and creations.is_creation_known
+    where creations.ticket_id is null
     union all
     select
         'merge_in_a_circle' as code,

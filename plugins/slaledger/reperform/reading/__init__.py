@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -35,13 +36,19 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
         parse: Callable[[Fields, ExportObject], Any],
         key: Callable[[Any], Hashable],
     ) -> dict[Any, Any]:
-        return in_force(ranked(prefix, frame, parse), key)
+        pairs = ((rank, (rank, record)) for rank, record in ranked(prefix, frame, parse))
+        found = in_force(pairs, lambda pair: key(pair[1]))
+        exports.places.update(((prefix, name), rank[1:]) for name, (rank, _) in found.items())
+        return {name: record for name, (_, record) in found.items()}
 
+    exports.object_versions = {source.key: source.version_id for source in all_objects if source.is_latest}
     exports.monitors = winners("catalog/monitors/", csv_rows, parse=catalog.monitor, key=attrgetter("monitor_id"))
     exports.components = winners(
         "catalog/components/", csv_rows, parse=catalog.component, key=attrgetter("component_id")
     )
-    exports.checks = checks.read(below("monitoring/checks/"), monitors=exports.monitors, rejected=rejected)
+    exports.checks, exports.conflicts = checks.read(
+        below("monitoring/checks/"), monitors=exports.monitors, rejected=rejected
+    )
     exports.documents = status_page.read(below("status_page/statuspage/"), rejected=rejected)
     notices = winners("notices/", ndjson, parse=exclusions.notice, key=attrgetter("notice_id"))
     exports.notices = list(notices.values())
@@ -49,13 +56,16 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
     exports.register = list(register.values())
     events = winners("tickets/events/", ndjson, parse=customers.ticket_event, key=attrgetter("ticket_id", "event_id"))
     exports.ticket_events = list(events.values())
+    exports.places.update({("tickets/", name): exports.places["tickets/events/", name] for name in events})
     accounts = winners(
         "accounts/accounts/", csv_rows, parse=customers.account, key=lambda account: account[0].account_id
     )
     exports.accounts = {account_id: account for account_id, (account, _) in accounts.items()}
-    exports.ticket_events += zendesk.events(
-        below("tickets/zendesk/"), accounts=organizations(accounts.values()), rejected=rejected
-    )
+    exports.organizations = organizations(accounts.values())
+    lowest = {organization_id: min(account_ids) for organization_id, account_ids in exports.organizations.items()}
+    for rank, event in zendesk.events(below("tickets/zendesk/"), accounts=lowest, rejected=rejected):
+        exports.ticket_events.append(event)
+        exports.places["tickets/", (event.ticket_id, event.event_id)] = rank[1:]
     exports.contracts = winners("accounts/contracts/", ndjson, parse=customers.contract, key=attrgetter("contract_id"))
     exports.fees = winners(
         "accounts/fees/", csv_rows, parse=customers.fee, key=attrgetter("contract_id", "service_month")
@@ -66,6 +76,7 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
         shipped_terms=shipped_terms,
         services=known_services(exports),
         rejected=rejected,
+        landings=exports.terms_landings,
     )
     return exports
 
@@ -76,7 +87,10 @@ def known_services(exports: Exports) -> frozenset[str]:
     return CORE_SERVICES | {entry.service for entry in catalogued}
 
 
-def organizations(accounts: Iterable[tuple[Account, str | None]]) -> dict[str, str]:
-    """The account of each Zendesk organization; of one that several accounts name, the lowest id."""
-    named = [(organization_id, account.account_id) for account, organization_id in accounts if organization_id]
-    return dict(sorted(named, reverse=True))
+def organizations(accounts: Iterable[tuple[Account, str | None]]) -> dict[str, list[str]]:
+    """The accounts of each Zendesk organization; its tickets are taken for those of the lowest id."""
+    named: dict[str, list[str]] = defaultdict(list)
+    for account, organization_id in accounts:
+        if organization_id:
+            named[organization_id].append(account.account_id)
+    return dict(named)

@@ -31,12 +31,16 @@ PARQUET_MAGIC = b"PAR1"
 TICKS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 Checks = dict[tuple[str, str], list[tuple[Instant, str]]]
+Conflicts = dict[tuple[str, str, Instant], dict[str, str]]
 
 
-def read(objects: Iterable[ExportObject], *, monitors: dict[str, Monitor], rejected: list[Rejected]) -> Checks:
+def read(
+    objects: Iterable[ExportObject], *, monitors: dict[str, Monitor], rejected: list[Rejected]
+) -> tuple[Checks, Conflicts]:
     """The checks by (monitor, location): of one instant one, `unknown` if they conflict (M1); no future ones (M2).
 
-    Nor any of a monitor or a location that the catalog does not know (M7).
+    Nor any of a monitor or a location that the catalog does not know (M7). And the conflicts: of each status the first
+    object that has it.
     """
     locations = {monitor_id: frozenset(monitor.locations) for monitor_id, monitor in monitors.items()}
 
@@ -50,13 +54,19 @@ def read(objects: Iterable[ExportObject], *, monitors: dict[str, Monitor], rejec
             raise Unusable("the catalog does not know this monitor and location (M7)")
         return monitor_id, location, checked_at, status
 
+    ranked = read_rows(objects, frame=frame, parse=check, rejected=rejected)
     statuses: dict[tuple[str, str], dict[Instant, str]] = {}
-    for _, (monitor_id, location, checked_at, status) in read_rows(
-        objects, frame=frame, parse=check, rejected=rejected
-    ):
+    conflicts: Conflicts = {}
+    for _, (monitor_id, location, checked_at, status) in ranked:
         held = statuses.setdefault((monitor_id, location), {})
-        held[checked_at] = status if held.get(checked_at, status) == status else "unknown"
-    return {place: sorted(held.items()) for place, held in statuses.items()}
+        if held.setdefault(checked_at, status) != status:
+            conflicts[monitor_id, location, checked_at] = {}
+    for (_, key, _), (monitor_id, location, checked_at, status) in sorted(
+        (each for each in ranked if each[1][:3] in conflicts), key=lambda each: each[0]
+    ):
+        statuses[monitor_id, location][checked_at] = "unknown"
+        conflicts[monitor_id, location, checked_at].setdefault(status, key)
+    return {place: sorted(held.items()) for place, held in statuses.items()}, conflicts
 
 
 def frame(body: bytes) -> Iterator[Framed]:

@@ -69,14 +69,23 @@ def plain(body: bytes) -> bytes:
 
 
 def ndjson(body: bytes) -> Iterator[Framed]:
-    """The non-blank lines, which end at a line feed alone, with their line numbers."""
+    """The non-blank lines, which end at a line feed alone, with their line numbers.
+
+    Raises `Unreadable` where it is one document over all lines: it begins like one, and no second line is a row.
+    """
+    rows: list[tuple[int, Fields | Unusable]] = []
+    begins_document = False
     for number, line in enumerate(plain(body).split(b"\n"), start=1):
         if not line.strip():
             continue
+        begins_document = begins_document or (not rows and (line.startswith(b"[") or line.strip() == b"{"))
         try:
-            yield number, json_row(line)
+            rows.append((number, json_row(line)))
         except Unusable as why:
-            yield number, why
+            rows.append((number, why))
+    if begins_document and not (len(rows) > 1 and rows[1][1] and isinstance(rows[1][1], dict)):
+        raise Unreadable("it is one JSON document, not a JSON object a line")
+    yield from rows
 
 
 def json_row(line: bytes) -> Fields:
@@ -97,7 +106,7 @@ def json_row(line: bytes) -> Fields:
 
 
 def csv_rows(body: bytes) -> Iterator[Framed]:
-    """The records after the header, by their first line's number; one may have fewer cells than that, never more."""
+    """The records after the header, by their first line's number; each must have as many cells as that."""
     # Bytes that are no UTF-8 become surrogates, so that they spoil their own record alone.
     text = plain(body).decode(errors="surrogateescape")
     is_clean = "\0" not in text and not SURROGATE.search(text)
@@ -117,7 +126,7 @@ def csv_rows(body: bytes) -> Iterator[Framed]:
             record = "".join(lines[before : reader.line_num])
             if len(record.encode(errors="surrogateescape")) > MAX_ROW_BYTES:
                 raise Unusable("it is over 1 MiB")
-            if len(cells) > len(header):
+            if len(cells) != len(header):
                 raise Unusable(f"it has {len(cells)} cells under a header of {len(header)}")
             if not is_clean:
                 check_texts(cells)
@@ -130,7 +139,7 @@ def csv_rows(body: bytes) -> Iterator[Framed]:
         except Unusable as why:
             yield before + 1, why
         else:
-            yield before + 1, dict(zip(header, cells, strict=False))
+            yield before + 1, dict(zip(header, cells, strict=True))
 
 
 def json_document(body: bytes) -> Fields:

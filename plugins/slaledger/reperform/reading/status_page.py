@@ -80,6 +80,7 @@ def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[Pa
                 if isinstance(value, dict) and isinstance(value.get("id"), str)
             ),
             incidents=tuple(usable.get(name, {}).values()) if name == "incidents" else (),
+            maintenances=() if kind == "incidents" else tuple(usable.get("scheduled_maintenances", {}).values()),
         )
         for kind, name in kinds.items()
     ]

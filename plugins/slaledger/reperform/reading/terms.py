@@ -11,7 +11,7 @@ from slaledger.reperform.reading import fields
 from slaledger.reperform.reading.rows import Fields, Rank, Unusable, read_rows, rejection
 from slaledger.reperform.reading.terms_document import SHAPE, check_shape, terms_version
 from slaledger.reperform.reading.terms_yaml import documents
-from slaledger.reperform.records import ExportObject, Instant, Rejected, TermsVersion
+from slaledger.reperform.records import ExportObject, Instant, Rejected, TermsLanding, TermsVersion
 
 SHIPPED_AT = -(10**18)  # long before any export: what is shipped was there first
 OWN_FIELDS = ("id", "version", "effective_from", "extends")
@@ -36,6 +36,7 @@ class Resolved:
 
     version: TermsVersion
     content: Fields
+    landing: TermsLanding
 
 
 def read(
@@ -44,8 +45,12 @@ def read(
     shipped_terms: Sequence[bytes],
     services: frozenset[str],
     rejected: list[Rejected],
+    landings: dict[tuple[str, str], TermsLanding],
 ) -> dict[str, list[TermsVersion]]:
-    """The accepted versions by id, earliest first; shipped documents count as exported before all others."""
+    """The accepted versions by id, earliest first, and into `landings` how each came.
+
+    Shipped documents count as exported before all others.
+    """
     shipped = [
         ExportObject(key=f"shipped terms {index}", version_id="", body=body, exported_at=SHIPPED_AT)
         for index, body in enumerate(shipped_terms, start=1)
@@ -57,7 +62,8 @@ def read(
         drafts[found.terms_id].append(found)
     accepted: dict[str, list[Resolved]] = {}
     for terms_id in drafts:
-        accept(terms_id, drafts=drafts, accepted=accepted, services=services, rejected=rejected)
+        found = accept(terms_id, drafts=drafts, accepted=accepted, services=services, rejected=rejected)
+        landings.update(((terms_id, each.version.version), each.landing) for each in found)
     return {
         terms_id: with_ends([each.version for each in versions]) for terms_id, versions in accepted.items() if versions
     }
@@ -105,7 +111,7 @@ def accept(
                 if seen[each.version] != each.content:
                     raise Unusable(f"{terms_id} {each.version} has landed with other content (T1)")
                 continue
-            content = each.content
+            content, parent = each.content, None
             if each.parent_id is not None:
                 if each.parent_id in (*children, terms_id):
                     raise Unusable(f"{terms_id} extends {each.parent_id}, which extends it (T2)")
@@ -117,25 +123,29 @@ def accept(
                     rejected=rejected,
                     children=(*children, terms_id),
                 )
-                content = merged(parent_content(each, parents), content)
+                parent = parent_of(each, parents)
+                inherited = {name: value for name, value in parent.content.items() if name not in OWN_FIELDS}
+                content = merged(inherited, content)
             version = terms_version(content, services=services)
             check_beside(version, [other.version for other in found])
         except Unusable as why:
             rejected.append(rejection(each.source, each.number, why))
         else:
             seen[each.version] = each.content
-            found.append(Resolved(version=version, content=content))
+            source = each.source
+            parent_key = None if parent is None else (parent.version.terms_id, parent.version.version)
+            landing = TermsLanding(source.key, source.version_id, source.exported_at, parent_key)
+            found.append(Resolved(version=version, content=content, landing=landing))
     accepted[terms_id] = found
     return found
 
 
-def parent_content(child: Draft, parents: list[Resolved]) -> Fields:
-    """What the parent's version in force at the child's own `effective_from` says (T2)."""
+def parent_of(child: Draft, parents: list[Resolved]) -> Resolved:
+    """The parent's version in force at the child's own `effective_from` (T2)."""
     begun = [parent for parent in parents if parent.version.effective_from <= child.effective_from]
     if not begun:
         raise Unusable(f"it extends {child.parent_id}, of which no version is in force at its effective_from (T2)")
-    inherited = max(begun, key=lambda parent: parent.version.effective_from).content
-    return {name: value for name, value in inherited.items() if name not in OWN_FIELDS}
+    return max(begun, key=lambda parent: parent.version.effective_from)
 
 
 def merged(parent: Any, child: Any) -> Any:

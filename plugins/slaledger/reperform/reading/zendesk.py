@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from operator import attrgetter
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slaledger.reperform.reading import fields
@@ -74,44 +73,52 @@ class User:
 
 def events(
     objects: Iterable[ExportObject], *, accounts: Mapping[str, str], rejected: list[Rejected]
-) -> list[TicketEvent]:
-    """The ticket events; `accounts` maps organizations to accounts, another organization is its account's id."""
+) -> list[tuple[Rank, TicketEvent]]:
+    """The ticket events, each with the place of its row.
+
+    `accounts` maps organizations to accounts, another organization is its account's id.
+    """
     ranked = read_rows(objects, frame=frame, parse=lambda row, _: parse(row), rejected=rejected)
     tickets = of_kind(ranked, Ticket, "ticket_id")
     audits = of_kind(ranked, Audit, "audit_id")
-    actors = {user_id: user.actor for user_id, user in of_kind(ranked, User, "user_id").items()}
+    actors = {user.user_id: user.actor for _, user in of_kind(ranked, User, "user_id").values()}
 
     def actor(user_id: str | None) -> str:
         return actors.get(user_id or "", "customer")
 
-    found = []
+    def unknown(user_id: str | None) -> str | None:
+        return None if user_id in actors else user_id
+
+    found: list[tuple[Rank, TicketEvent]] = []
     changes: dict[str, list[Child]] = defaultdict(list)
     # At one instant ids decide, as numbers: as texts, 100 is before 99 (decision 0010).
-    for audit in sorted(audits.values(), key=lambda audit: (audit.at, int(audit.audit_id))):
+    for rank, audit in sorted(audits.values(), key=lambda each: (each[1].at, int(each[1].audit_id))):
         for position, child in enumerate(audit.children, start=1):
-            found.append(child_event(child, audit, position=position, actor=actor(child.actor_id)))
+            event = child_event(child, audit, position=position, actor=actor(child.actor_id))
+            user_id = None if child.is_automatic else unknown(child.actor_id)
+            found.append((rank, replace(event, unknown_user_id=user_id)))
             if child.type == "severity_changed":
                 changes[audit.ticket_id].append(child)
-    for ticket in tickets.values():
+    for rank, ticket in tickets.values():
         of_ticket = changes[ticket.ticket_id]
         organization_id = ticket.organization_id
-        found.append(
-            TicketEvent(
-                ticket_id=ticket.ticket_id,
-                event_id="created",
-                at=ticket.created_at,
-                type="created",
-                actor=actor(ticket.submitter_id),
-                account_id=None if organization_id is None else accounts.get(organization_id, organization_id),
-                # The last priority, walked back through its changes.
-                severity=of_ticket[0].previous_severity if of_ticket else ticket.severity,
-            )
+        created = TicketEvent(
+            ticket_id=ticket.ticket_id,
+            event_id="created",
+            at=ticket.created_at,
+            type="created",
+            actor=actor(ticket.submitter_id),
+            account_id=None if organization_id is None else accounts.get(organization_id, organization_id),
+            # The last priority, walked back through its changes.
+            severity=of_ticket[0].previous_severity if of_ticket else ticket.severity,
+            unknown_user_id=unknown(ticket.submitter_id),
         )
+        found.append((rank, created))
         # The export does not say when a tag was set: at the latest when the ticket last changed.
         at = ticket.created_at if ticket.updated_at is None else ticket.updated_at
         marks = {"merged_into": ticket.is_merged, "marked_spam": ticket.is_spam}
         found += [
-            TicketEvent(ticket_id=ticket.ticket_id, event_id=kind, at=at, type=kind, actor="system")
+            (rank, TicketEvent(ticket_id=ticket.ticket_id, event_id=kind, at=at, type=kind, actor="system"))
             for kind, is_marked in marks.items()
             if is_marked
         ]
@@ -137,9 +144,11 @@ def child_event(child: Child, audit: Audit, *, position: int, actor: str) -> Tic
     )
 
 
-def of_kind(ranked: list[tuple[Rank, Any]], kind: type, key: str) -> dict[str, Any]:
-    """The records of one kind in force."""
-    return in_force([pair for pair in ranked if isinstance(pair[1], kind)], attrgetter(key))
+def of_kind(ranked: list[tuple[Rank, Any]], kind: type, key: str) -> dict[str, tuple[Rank, Any]]:
+    """The records of one kind in force, with the places of their rows."""
+    return in_force(
+        ((pair[0], pair) for pair in ranked if isinstance(pair[1], kind)), lambda pair: getattr(pair[1], key)
+    )
 
 
 def frame(body: bytes) -> Iterator[Framed]:
