@@ -42,14 +42,14 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## Run the sample month on the embedded stack, and print its credits
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## Run the tests (at most 10 minutes)
+test: setup  ## Run the tests (about 13 minutes)
 	@# Two at once, a file each, in the order of their folders: the slow ones, that mostly wait, begin first.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup  ## Compare both routes over 50,000 account-months and 100,000 tickets
 	@$(BIN)/python -m pytest -m deep -s tests/second_route
 
-mutants: setup  ## Mutate the money models' SQL, and list what no data tells apart (about 10 minutes)
+mutants: setup  ## Mutate the money models' SQL, and list what no data tells apart (about 3 minutes)
 	@$(BIN)/python -m tests.mutants
 
 lint: setup  ## Run ruff, sqlfluff and yamllint
