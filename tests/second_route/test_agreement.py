@@ -77,6 +77,7 @@ def run(plan: Plan, server, exports: Exports, home: Path) -> Counter[str]:
                 print(f"SLA_SEED={seed} {world.month} {step}: {_sizes(models)}, {len(found)} differences", flush=True)
                 if found:
                     reports.append(f"{step}, {report(found, seed=seed)}")
+                    print(reports[-1], flush=True)
                 seen.update(coverage.count(routes.exports, models))
                 if step == "undecided":
                     seen.update(account_months=len(models["account_months"]), tickets=len(models["response_times"]))

@@ -35,6 +35,7 @@ contract_segments as (
             and account_month_figures.measured = measured_segments.measured
 ),
 
+-- Whether an exclusion covers unknown time splits no segment of the mart.
 decided_segments as (
     select
         contract_segments.contract_id,
@@ -46,47 +47,34 @@ decided_segments as (
         contract_segments.categories,
         contract_segments.source_ids,
         case
-            when contract_segments.kind <> 'unknown'
+            when
+                contract_segments.kind <> 'unknown'
+                or contract_segments.is_unknown_decided_down is null
                 then contract_segments.kind
             when contract_segments.is_covered then 'excluded'
             else 'counted'
         end as kind
     from contract_segments
     where
-        contract_segments.is_unknown_decided_down
-        or (
-            not contract_segments.is_unknown_decided_down
-            and contract_segments.kind <> 'unknown'
-        )
+        contract_segments.kind <> 'unknown'
+        or contract_segments.is_unknown_decided_down is not false
 ),
 
-decided_merged as (
+merged as (
     {{ merge_segments('decided_segments', ['contract_id', 'service_month']) }}
 ),
 
 final as (
     select
-        contract_segments.contract_id,
-        contract_segments.service_month,
-        contract_segments.started_at,
-        contract_segments.ended_at,
-        contract_segments.kind,
-        contract_segments.services,
-        contract_segments.categories,
-        contract_segments.source_ids
-    from contract_segments
-    where contract_segments.is_unknown_decided_down is null
-    union all
-    select
-        decided_merged.contract_id,
-        decided_merged.service_month,
-        decided_merged.started_at,
-        decided_merged.ended_at,
-        decided_merged.kind,
-        decided_merged.services,
-        decided_merged.categories,
-        decided_merged.source_ids
-    from decided_merged
+        merged.contract_id,
+        merged.service_month,
+        merged.started_at,
+        merged.ended_at,
+        merged.kind,
+        merged.services,
+        merged.categories,
+        merged.source_ids
+    from merged
 )
 
 select * from final
