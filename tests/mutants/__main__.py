@@ -35,7 +35,7 @@ NO_KILLS = ("survives", "never ends")
 
 
 def main(only: Sequence[str]) -> int:
-    """Run everything, or the mutants of some models alone; 0 where all is well."""
+    """Run everything, or the mutants of some models alone; 0 where all is well, 2 where a model is none of money."""
     os.environ.update(QUIET_ENVIRONMENT)
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as directory:
@@ -46,6 +46,9 @@ def main(only: Sequence[str]) -> int:
             bucket.start()
             ground = Ground(server, bucket.exports, home)
             project = compile_models(ground)
+            if unknown := [name for name in only if name not in project.models]:
+                print(f"not a money model: {', '.join(unknown)}\nThere are: {', '.join(sorted(project.models))}")
+                return 2
             models = [project.models[name] for name in only or project.models]
             made = [mutant for model in models for mutant in mutants(model.name, model.sql)]
             left, verdicts = made, dict[str, running.Verdict]()
