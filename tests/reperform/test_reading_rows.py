@@ -134,6 +134,13 @@ def test_a_document_in_place_of_lines_is_unreadable_and_a_bad_first_line_is_not(
         assert rejected_rows(read(put("accounts/contracts/a", text.encode()))) == [1, 2]
 
 
+@pytest.mark.parametrize("bom", [b"\xff\xfe", b"\xfe\xff"])
+def test_an_object_that_says_it_is_utf_16_is_unreadable_whatever_follows(bom: bytes) -> None:
+    for body in (bom, bom + b"\n" + json.dumps(NOTICE).encode(), gzip.compress(bom + b"\n")):
+        assert rejected_rows(read(put("notices/a", body))) == [0]
+    assert rejected_rows(read(put("notices/a", b"\n" + bom + b"\n" + json.dumps(NOTICE).encode()))) == [2]
+
+
 def test_the_later_export_wins_then_the_key_then_the_line() -> None:
     def named(key: str, exported_at: str, *names: str) -> Any:
         return put(f"accounts/accounts/{key}", csv(ACCOUNTS, *(f"a1,{name}," for name in names)), exported_at)

@@ -18,6 +18,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_ROW_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 BOM = b"\xef\xbb\xbf"
+UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 Record = TypeVar("Record")
 Fields = Mapping[str, Any]
@@ -59,12 +60,14 @@ def check_texts(value: Any) -> None:
 
 
 def plain(body: bytes) -> bytes:
-    """The body without its gzip and its byte-order mark."""
+    """The body without its gzip and its byte-order mark. Raises `Unreadable` where that is one of UTF-16."""
     if body.startswith(GZIP_MAGIC):
         try:
             body = gzip.decompress(body)
         except (OSError, EOFError, zlib.error) as error:
             raise Unreadable(f"its gzip is broken: {error}") from error
+    if body.startswith(UTF16_BOMS):
+        raise Unreadable("it is UTF-16")
     return body.removeprefix(BOM)
 
 
