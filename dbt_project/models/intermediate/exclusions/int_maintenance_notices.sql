@@ -15,18 +15,6 @@ measured as (
     select * from {{ ref('int_window') }}
 ),
 
--- A notice without a window, or with one elsewhere, still takes away from
--- those of its maintenance: it is the maintenance that is in reach.
-maintenances_in_reach as (
-    select distinct notices.maintenance_id
-    from notices
-    cross join measured
-    where
-        tstzrange(notices.window_starts_at, notices.window_ends_at)
-        && tstzrange(measured.started_at, measured.ended_at)
-        and notices.action <> 'cancel'
-),
-
 sent as (
     select
         notices.*,
@@ -42,10 +30,19 @@ sent as (
             partition by notices.maintenance_id order by notices.sent_at
         ) as ordinal
     from notices
-    inner join maintenances_in_reach
-        on notices.maintenance_id = maintenances_in_reach.maintenance_id
     cross join build
     where notices.sent_at <= build.as_of
+),
+
+-- A notice without a window, or with one elsewhere, still takes away from
+-- those of its maintenance: it is the maintenance that is in reach.
+maintenances_in_reach as (
+    select distinct sent.maintenance_id
+    from sent
+    cross join measured
+    where
+        sent.maintenance_window
+        && tstzrange(measured.started_at, measured.ended_at)
 ),
 
 final as (
@@ -73,6 +70,8 @@ final as (
         sent.object_id,
         sent.line_number
     from sent
+    inner join maintenances_in_reach
+        on sent.maintenance_id = maintenances_in_reach.maintenance_id
 )
 
 select * from final
