@@ -170,6 +170,10 @@ def without_terms_in_force_the_month_is_blocked(world: World, expect: Expected) 
         )
         expect.credit(f"C-{name}", APRIL, amount=None, status="blocked", reason=reason)
         expect.finding(f"C-{name}", APRIL, reason)
+    # U5: whatever the terms would say, without an agreement nothing is guaranteed.
+    world.customer("e116-none", region="e116", terms_id="nobody-wrote-them", active_agreement=False)
+    expect.month("C-e116-none", APRIL, guaranteed=False, status="blocked", reason="terms_unknown")
+    expect.credit("C-e116-none", APRIL, amount=0, status="not_eligible", reason="no_active_agreement")
 
 
 @case(117)

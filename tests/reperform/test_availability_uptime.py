@@ -216,6 +216,7 @@ STARTER = replace(ENTERPRISE, terms_id="starter", guaranteed=False, credits=(), 
         ({"suspensions": ((t("02-01 00:00"), LATER),)}, None, "measured", "no_measured_time"),
         ({"terms_id": "nobody's"}, None, "blocked", "terms_unknown"),
         ({"terms_id": "later"}, None, "blocked", "terms_not_in_force"),
+        ({"terms_id": "later", "active_agreement": False}, None, "blocked", "terms_not_in_force"),
     ],
 )
 def test_standing(changes, fee, status, reason):
@@ -229,7 +230,8 @@ def test_standing(changes, fee, status, reason):
     row, downtime = figures(exports)
     assert (row["status"], row["reason"]) == (status, reason)
     if reason and reason.startswith("terms_"):
-        assert (row["counted_seconds"], row["uptime_percent"], row["guaranteed"], downtime) == (None, None, None, [])
+        assert (row["counted_seconds"], row["uptime_percent"], downtime) == (None, None, [])
+        assert row["guaranteed"] is changes.get("active_agreement")  # U5: without one, whatever the terms say
         assert figures(exports, as_of=t("04-10 00:00"))[0]["status"] == "provisional"
     else:
         assert row["guaranteed"] is (reason not in {"plan_not_eligible", "no_active_agreement"})

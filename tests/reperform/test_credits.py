@@ -183,6 +183,14 @@ def test_the_deadline_is_one_of_the_zone_of_the_terms():
             None,
         ),
         (
+            account_month(None, status="blocked", reason="terms_unknown", terms_version=None, guaranteed=False),
+            FEE,
+            "not_eligible",
+            "no_active_agreement",
+            0,
+            0,
+        ),
+        (
             account_month(status="held", reason="unknown_time_changes_tier"),
             FEE,
             "held",

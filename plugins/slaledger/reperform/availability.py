@@ -22,8 +22,8 @@ def account_months(
 ) -> tuple[list[Row], list[Row]]:
     """The account-months of a service month (`YYYY-MM`) and their downtime, both in order of contract and time.
 
-    Instants and seconds are whole
-    microseconds, percents `Decimal`s of 12 decimals.
+    Instants and seconds are whole microseconds, percents `Decimal`s of 12 decimals. `about` is what a decision on the
+    unknown time of an account-month is bound to (D7), None where no tier hangs on it.
     """
     evidence = Evidence(exports, as_of)
     months: list[Row] = []
@@ -42,13 +42,13 @@ def account_months(
         seen = segments(_view(evidence, contract, period), evidence)
         durations = _durations(period, seen)
         row["guaranteed"] = version.guaranteed and contract.active_agreement
+        row.update(_figures(version, durations))
         row["status"], row["reason"], is_approved = _standing(
             exports, contract, version, period=period, durations=durations, row=row, decisions=decisions
         )
         if is_approved is not None:
             seen = _decided(seen, is_approved=is_approved)
-            durations = durations.at_worst() if is_approved else durations.at_best()
-        row.update(_figures(version, durations))
+            row.update(_figures(version, durations.at_worst() if is_approved else durations.at_best()))
         downtime += [
             {
                 "contract_id": contract.contract_id,
@@ -73,7 +73,7 @@ def _opened(contract: Contract, service_month: str, period: Period) -> Row:
         "service_month": service_month,
         "terms_id": contract.terms_id,
         "terms_version": None,
-        "guaranteed": None,
+        "guaranteed": None if contract.active_agreement else False,
         "measured_from": period.spans[0][0] if period.spans else None,
         "measured_until": period.spans[-1][1] if period.spans else None,
         "measured_seconds": period.length,
@@ -88,6 +88,7 @@ def _opened(contract: Contract, service_month: str, period: Period) -> Row:
         "met": None,
         "status": None,
         "reason": None,
+        "about": None,
     }
 
 
@@ -151,7 +152,7 @@ def _standing(
     row: Row,
     decisions: Sequence[Decision],
 ) -> tuple[str, str | None, bool | None]:
-    """Status, reason, and what a person decided of unknown time (None: nobody has to)."""
+    """Status, reason, and what a person decided of unknown time (None: nobody has to); fills in `about`."""
     if not period.is_over:
         return "provisional", "month_not_over", None
     if row["guaranteed"] and period.length:
@@ -163,7 +164,14 @@ def _standing(
     treatment = version.excluded_time
     high, low = uptime.uptime(durations, treatment), uptime.uptime(durations.at_worst(), treatment)
     if row["guaranteed"] and uptime.differ(high, low, version):
-        decision = _decision(row, durations, decisions)
+        tiers = [uptime.tier(each, version.credits) for each in (high, low)]
+        row["about"] = {
+            **row,
+            "durations": durations,
+            "uptimes": (high, low),
+            "credit_percents": [tier and tier[1] for tier in tiers],
+        }
+        decision = _decision(row, decisions)
         if decision is None:
             return "held", "unknown_time_changes_tier", None
         return "measured", f"unknown_time_decided_{'down' if decision.is_approved else 'up'}", decision.is_approved
@@ -176,20 +184,14 @@ def _standing(
     return "measured", None if high is not None else "no_time_left_in_base", None
 
 
-def _decision(row: Row, durations: Durations, decisions: Sequence[Decision]) -> Decision | None:
-    """The last one that was made of these very figures (D7)."""
-    about = {
-        "measured_seconds": durations.measured,
-        "counted_seconds": durations.counted,
-        "excluded_seconds": durations.excluded,
-        "unknown_seconds": durations.unknown,
-    }
+def _decision(row: Row, decisions: Sequence[Decision]) -> Decision | None:
+    """The last one that was made of this very revision of the figures (D7)."""
     made = [
         decision
         for decision in decisions
         if decision.kind == "held_month"
         and (decision.contract_id, decision.service_month) == (row["contract_id"], row["service_month"])
-        and decision.about == about
+        and decision.about == row["about"]
     ]
     return made[-1] if made else None
 

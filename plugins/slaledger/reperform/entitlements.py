@@ -97,7 +97,7 @@ def _entitlement(
     amount = status = reason = None
     if month["guaranteed"] is False:
         status, percent, amount = "not_eligible", nothing, nothing
-        reason = "no_active_agreement" if version is not None and version.guaranteed else "plan_not_eligible"
+        reason = "plan_not_eligible" if version is not None and not version.guaranteed else "no_active_agreement"
     elif month["status"] == "provisional":
         status, percent, reason = "pending", None, "month_not_over"
     elif month["status"] == "blocked":

@@ -25,13 +25,9 @@ joined as (
         fees.monthly_fee,
         fees.currency,
         currencies.minor_units,
-        -- Under terms that nobody knows it is unknown, not false.
-        case
-            when terms_versions.is_guaranteed is not null
-                then
-                    terms_versions.is_guaranteed
-                    and contract_terms.has_active_agreement
-        end as is_guaranteed
+        -- Null under terms that nobody knows, unless its agreement settles it.
+        terms_versions.is_guaranteed
+        and contract_terms.has_active_agreement as is_guaranteed
     from contract_terms
     left outer join terms_versions
         on
