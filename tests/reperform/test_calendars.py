@@ -40,6 +40,10 @@ MONDAY = frozenset({"2026-04-06"})
         # They show 23:00 to 24:00 twice on Thursday 29 October: the first is meant.
         ("2026-10-28T23:30:00+03:00", 1, "Africa/Cairo", None, "2026-10-29T23:30:00+03:00"),
         ("2026-10-29T23:30:00+02:00", 1, "Africa/Cairo", None, "2026-10-30T23:30:00+02:00"),
+        # Of no business days: due when it begins, and never before.
+        ("2026-10-29T23:30:00+03:00", 0, "Africa/Cairo", None, "2026-10-29T23:30:00+03:00"),
+        ("2026-10-29T23:30:00+02:00", 0, "Africa/Cairo", None, "2026-10-29T23:30:00+02:00"),
+        ("2026-10-30T12:00:00+02:00", 0, "Africa/Cairo", frozenset({"2026-10-30"}), "2026-11-02T00:00:00+02:00"),
     ],
 )
 def test_a_target_is_due_at_the_same_local_time(start, days, zone, listed, due):

@@ -51,7 +51,8 @@ def due(start: Instant, business_days: int, *, zone: str, listed: Holidays) -> I
     day = shown.date()
     for _ in range(business_days):
         day = next_business_day(day, listed)
-    return from_local(datetime.combine(day, shown.time()), zone)
+    # Of no days, it may begin in an hour that comes again: it is not due before it begins.
+    return max(start, from_local(datetime.combine(day, shown.time()), zone))
 
 
 def business_time(start: Instant, end: Instant, *, zone: str, listed: Holidays) -> int:

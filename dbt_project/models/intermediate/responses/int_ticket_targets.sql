@@ -95,6 +95,11 @@ final as (
                 then
                     local_dues.counted_from
                     + local_dues.target_seconds * interval '1 second'
+            -- Due at once, though its local time may have come before.
+            when
+                local_dues.target_days = 0
+                and local_dues.local_due = local_dues.local_time
+                then local_dues.counted_from
             when
                 local_dues.local_due
                 < (local_dues.changed_at at time zone 'UTC')
