@@ -144,6 +144,25 @@ def test_open_incident_needs_no_end(tmp_path: Path) -> None:
     assert isinstance(row, Record)
 
 
+def test_reopened_incident_is_judged_by_no_end(tmp_path: Path) -> None:
+    """It still bears its old one; what starts after that is neither moved nor rejected."""
+    resolved = {"id": "u1", "status": "resolved", "created_at": "2026-03-01T01:00:00Z"}
+    for changes in ({}, {"resolved_at": None, "incident_updates": [resolved]}):
+        row, notes = incident(tmp_path, status="investigating", started_at="2026-03-01T02:00:00Z", **changes)
+        assert row.values["started_at"] == datetime(2026, 3, 1, 2, tzinfo=UTC)
+        assert notes.observations == []
+    row, _ = incident(tmp_path, status="investigating", started_at=None, created_at="2026-03-01T03:00:00Z")
+    assert isinstance(row, Record)
+
+
+def test_incident_that_was_resolved_again_ends_with_the_last_resolution(tmp_path: Path) -> None:
+    """Not with its first: it may have started in between."""
+    told = [{"id": f"u{hour}", "status": "resolved", "created_at": f"2026-03-01T0{hour}:00:00Z"} for hour in (1, 3, 2)]
+    row, notes = incident(tmp_path, resolved_at=None, started_at="2026-03-01T02:30:00Z", incident_updates=told)
+    assert row.values["started_at"] == datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
+    assert notes.observations == []
+
+
 def test_maintenance_needs_an_ordered_window(tmp_path: Path) -> None:
     """`started_at` before `scheduled_for` is what Statuspage gives; an end before its start is not."""
     _, (row,) = read(

@@ -392,3 +392,13 @@ def test_months_that_a_run_touches(bucket: Bucket) -> None:
     )
     bucket.land()
     assert landing.touched_months(bucket.settings, run_id="run_4") == ["2026-03", "2026-04"]
+    for status, run_id, until in (("resolved", "run_5", "2026-02"), ("identified", "run_6", "2026-05")):
+        bucket.put(
+            "status_page/statuspage/a",
+            f'{{"page": {{"id": "p"}}, "incidents": [{{"id": "i", "status": "{status}", "impact": "critical", '
+            '"created_at": "2026-02-10T00:00:00Z", "resolved_at": "2026-02-10T01:00:00Z"}]}',
+        )
+        bucket.land()
+        touched = landing.touched_months(bucket.settings, run_id=run_id)
+        # Reopened, it is open as long as anything was exported.
+        assert (touched[0], until in touched, len(touched) > 1) == ("2026-02", True, status == "identified")

@@ -176,6 +176,9 @@ def test_of_several_resolutions_the_last_holds():
     assert declared(world(again)) == [(between("04-20 10:20/11:30"), "major_outage")]
     reopened = replace(again, status="investigating", updates=told[1:])
     assert declared(world(reopened), as_of=t("04-20 11:00")) == [(between("04-20 10:20/11:00"), "major_outage")]
+    assert declared(world(replace(reopened, resolved_at=t("04-20 10:40"))), as_of=t("04-20 11:00")) == [
+        (between("04-20 10:20/11:00"), "major_outage")
+    ]
 
 
 def test_of_two_updates_of_an_instant_the_first_listed_is_the_later():
@@ -198,6 +201,9 @@ def test_an_incident_that_is_not_created_yet_declares_nothing():
         ({"started_at": t("04-20 13:00")}, LATER, DAY_20),
         ({"resolved_at": None}, LATER, "04-20 10:00/11:45"),
         ({"resolved_at": None, "status": "identified", "updates": ()}, t("04-20 10:50"), "04-20 10:00/10:50"),
+        # Reopened: open, though it still has its `resolved_at`.
+        ({"status": "identified"}, t("04-20 12:50"), "04-20 10:00/12:50"),
+        ({"status": "postmortem"}, t("04-20 12:50"), DAY_20),
         ({"impact": "major"}, LATER, None),
         ({"updates": updates(("04-20 10:10", "identified", "degraded_performance"))}, LATER, "degraded"),
         ({"updates": updates(("04-20 12:10", "identified", "degraded_performance"))}, LATER, DAY_20),
@@ -224,7 +230,9 @@ def test_the_impact_speaks_where_updates_do_not(changes, as_of, expected):
         assert found == ([(between(expected), "major_outage")] if expected else [])
 
 
-OPEN = incident("i1", "dashboard", span=DAY_20, resolved_at=None, status="identified", updates=updates(PARTIAL[1]))
+OPEN = replace(
+    incident("i1", "dashboard", span=DAY_20, resolved_at=None, updates=updates(PARTIAL[1])), status="identified"
+)
 SHORT = incident("i1", "dashboard", span="04-20 10:00/10:30")
 OTHER = incident("i2", "billing_portal", span="04-20 10:00/10:01")
 
@@ -270,6 +278,13 @@ OTHER = incident("i2", "billing_portal", span="04-20 10:00/10:01")
             30,
         ),
         ([document(OPEN, exported_at="04-20 11:00"), document(exported_at="04-20 13:00", kind="summary")], 160),
+        (
+            [
+                document(replace(OPEN, resolved_at=t("04-20 10:50")), exported_at="04-20 11:00"),
+                document(exported_at="04-20 13:00", kind="summary"),
+            ],
+            160,
+        ),
         ([document(OPEN, exported_at="04-20 13:00"), document(exported_at="04-20 11:00", kind="summary")], None),
         # The incident itself says that it was open by then.
         (

@@ -77,6 +77,7 @@ def test_an_incident_is_read_as_its_document_has_it() -> None:
             },
             "2026-03-10T13:00:00Z",
         ),
+        ({"status": "identified", "started_at": "2026-03-10T13:00:00Z"}, "2026-03-10T13:00:00Z"),
         # Started after its end: its creation is the start, if that is before the end.
         ({"started_at": "2026-03-10T11:00:00.001Z"}, "2026-03-10T10:00:00Z"),
         (

@@ -116,6 +116,8 @@ def any_incident(scene: Scene) -> Row:
     resolved_at = None
     if is_resolved and world.chance(70):
         resolved_at = world.one(times[-1], times[-1], scene.pick(), times[-1] - 1)
+    elif world.chance(10):
+        resolved_at = scene.pick()
     if world.chance(15):
         world.rng.shuffle(updates)
     return incident(

@@ -254,7 +254,8 @@ def reopened(stage: Stage, at: int, *, is_left_open: bool = False) -> None:
             component_ids=ids,
             impact=world.one("critical", "critical", "major") if not is_told else "major",
             started_at=world.one(None, at, at - MINUTE),
-            resolved_at=None if is_left_open else world.one(times[3], None, None),
+            # Of its first resolution, too, as if it had not been touched since.
+            resolved_at=world.one(times[1], None) if is_left_open else world.one(times[3], times[1], None, None),
         )
     )
 

@@ -179,14 +179,14 @@ def _maintenance(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _incident(item: Mapping[str, Any], notes: Notes) -> dict[str, Any]:
-    """Rule S2: a resolved incident has an end, and starts no later than it."""
+    """Rule S2: a resolved incident has an end, and starts no later than it; a reopened one is open."""
     row = {**_shared(item, _INCIDENT_STATUSES), "scheduled_for": None, "scheduled_until": None}
-    ends = [update["at"] for update in row["updates"] if update["status"] == "resolved"]
-    resolved_at = row["resolved_at"] or (values.as_instant(min(ends), "resolved") if ends else None)
-    if resolved_at is None:
-        if row["status"] in ("resolved", "postmortem"):
-            raise RowRejected("resolved_without_end", "resolved, with neither `resolved_at` nor a `resolved` update")
+    if row["status"] not in ("resolved", "postmortem"):
         return row
+    ends = [update["at"] for update in row["updates"] if update["status"] == "resolved"]
+    resolved_at = row["resolved_at"] or (values.as_instant(max(ends), "resolved") if ends else None)
+    if resolved_at is None:
+        raise RowRejected("resolved_without_end", "resolved, with neither `resolved_at` nor a `resolved` update")
     if (row["started_at"] or row["created_at"]) > resolved_at:
         if row["started_at"] is None or not row["created_at"] < resolved_at:
             raise RowRejected("end_not_after_start", "the end is not after the start (started_at, resolved_at)")

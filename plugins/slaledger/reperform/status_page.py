@@ -77,7 +77,7 @@ def known_incidents(documents: list[PageDocument]) -> Iterator[KnownIncident]:
     latest = {incident.incident_id: (incident, doc) for doc in listings for incident in doc.incidents}
     for incident, told_by in latest.values():
         page = [doc for doc in listings if doc.page_id == told_by.page_id]
-        told_at = _resolving_update(incident) if incident.resolved_at is None else incident.resolved_at
+        told_at = _told_resolution(incident)
         silent_at = _first_silence(incident, page) if told_at is None else None
         yield KnownIncident(
             incident=incident,
@@ -112,11 +112,22 @@ def _first_silence(incident: Incident, page: list[PageDocument]) -> Instant | No
     return min(silent, default=None)
 
 
+def _is_over(incident: Incident) -> bool:
+    """One that was reopened is not, whatever it said before."""
+    return incident.status in {"resolved", "postmortem"}
+
+
+def _told_resolution(incident: Incident) -> Instant | None:
+    """When it was over by its own words (S2); None of an open one."""
+    if incident.resolved_at is not None and _is_over(incident):
+        return incident.resolved_at
+    return _resolving_update(incident)
+
+
 def _resolving_update(incident: Incident) -> Instant | None:
-    """When its `resolved` update was, the last if it was reopened; None of an open one."""
-    if incident.status not in {"resolved", "postmortem"}:
-        return None
-    return max((update.at for update in incident.updates if update.status == "resolved"), default=None)
+    """When its `resolved` update was, the last if it was reopened in between; None of an open one."""
+    ends = [update.at for update in incident.updates if update.status == "resolved"]
+    return max(ends, default=None) if _is_over(incident) else None
 
 
 def _component_spans(

@@ -35,14 +35,16 @@ listings as (
     group by listed.incident_id, documents.page_id
 ),
 
--- One that was reopened is open, whatever it said before, or resolved by the
--- last of its updates that says so.
-resolved_updates as (
+-- One that was reopened is open, whatever it said before, `resolved_at` too;
+-- resolved again, it ended with the last of its updates that says so.
+resolutions as (
     select
         incidents.incident_id,
-        update_figures.resolved_update_at
+        update_figures.resolved_update_at,
+        coalesce(incidents.resolved_at, update_figures.resolved_update_at)
+            as resolved_at
     from incidents
-    inner join update_figures
+    left outer join update_figures
         on incidents.incident_id = update_figures.incident_id
     where incidents.status in ('resolved', 'postmortem')
 ),
@@ -50,9 +52,8 @@ resolved_updates as (
 stated as (
     select
         incidents.*,
-        resolved_updates.resolved_update_at,
-        coalesce(incidents.resolved_at, resolved_updates.resolved_update_at)
-            as stated_resolved_at,
+        resolutions.resolved_update_at,
+        resolutions.resolved_at as stated_resolved_at,
         greatest(
             incidents.created_at,
             update_figures.last_updated_at,
@@ -61,8 +62,8 @@ stated as (
     from incidents
     left outer join update_figures
         on incidents.incident_id = update_figures.incident_id
-    left outer join resolved_updates
-        on incidents.incident_id = resolved_updates.incident_id
+    left outer join resolutions
+        on incidents.incident_id = resolutions.incident_id
     left outer join listings
         on
             incidents.incident_id = listings.incident_id

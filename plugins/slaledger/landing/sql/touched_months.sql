@@ -74,7 +74,12 @@ spoken as (
     select
         incidents.object_id,
         coalesce(incidents.scheduled_for, incidents.started_at, incidents.created_at) as first_at,
-        coalesce(incidents.scheduled_until, incidents.resolved_at, bounds.last_at) as last_at
+        -- One that was reopened is open, though it still has its `resolved_at`.
+        coalesce(
+            incidents.scheduled_until,
+            case when incidents.status in ('resolved', 'postmortem') then incidents.resolved_at end,
+            bounds.last_at
+        ) as last_at
     from raw.incidents
     cross join bounds
     union all

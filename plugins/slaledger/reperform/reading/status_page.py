@@ -104,7 +104,7 @@ def incident(row: Fields) -> Incident:
     created_at = fields.instant(row, "created_at")
     started_at, resolved_at = fields.optional_instant(row, "started_at"), fields.optional_instant(row, "resolved_at")
     updates = tuple(update(item) for item in fields.objects(row, "incident_updates"))
-    end = resolved_at
+    end = resolved_at if status in RESOLVED else None
     if end is None and status in RESOLVED:
         end = max((each.at for each in updates if each.status == "resolved"), default=None)
         if end is None:
