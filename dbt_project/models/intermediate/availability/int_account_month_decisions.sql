@@ -1,5 +1,6 @@
 -- Grain: one account-month whose tier hangs on unknown time, with what a named
--- person decided on exactly these figures, if anybody did (rule D7).
+-- person decided on this very revision of its figures, if anybody did (D7): on
+-- all that its statement says while it is held (L1), uncut, and on both tiers.
 with
 
 account_month_seconds as (
@@ -21,6 +22,12 @@ decisions as (
 bases as (
     select
         account_month_seconds.*,
+        contract_months.account_id,
+        contract_months.terms_id,
+        contract_months.terms_version,
+        contract_months.measured_from,
+        contract_months.measured_until,
+        terms_versions.commitment_percent,
         terms_versions.credit_tiers,
         account_month_seconds.unknown_uncovered_seconds
         + account_month_seconds.unknown_covered_seconds as unknown_seconds,
@@ -40,7 +47,12 @@ bases as (
                     account_month_seconds.excluded_seconds
                     + account_month_seconds.unknown_covered_seconds
             else 0
-        end as base_low_seconds
+        end as base_low_seconds,
+        account_month_seconds.measured_seconds
+        - case
+            when terms_versions.excluded_time = 'out_of_base' then 0
+            else account_month_seconds.excluded_seconds
+        end as base_alternative_seconds
     from account_month_seconds
     inner join contract_months
         on account_month_seconds.contract_id = contract_months.contract_id
@@ -54,41 +66,60 @@ bases as (
         and contract_months.blocked_reason is null
 ),
 
+tiers as (
+    select
+        bases.*,
+        {{ tier_percent(
+            'bases.counted_seconds', 'bases.base_seconds', 'bases.credit_tiers'
+        ) }} as credit_percent,
+        {{ tier_percent(
+            'bases.counted_low_seconds', 'bases.base_low_seconds',
+            'bases.credit_tiers'
+        ) }} as credit_percent_low,
+        {{ tier_percent(
+            'bases.counted_seconds', 'bases.base_alternative_seconds',
+            'bases.credit_tiers'
+        ) }} as credit_percent_alternative
+    from bases
+),
+
 open_months as (
     select
-        bases.contract_id,
-        bases.contract_id
+        tiers.contract_id,
+        tiers.contract_id
         || '|'
-        || to_char(bases.service_month, 'YYYY-MM') as decision_subject,
+        || to_char(tiers.service_month, 'YYYY-MM') as decision_subject,
         encode(
             sha256(
                 convert_to(
-                    concat_ws(
-                        '|',
-                        bases.contract_id,
-                        to_char(bases.service_month, 'YYYY-MM'),
-                        bases.measured_seconds,
-                        bases.counted_seconds,
-                        bases.excluded_seconds,
-                        bases.unknown_seconds,
-                        bases.base_seconds,
-                        bases.counted_low_seconds,
-                        bases.base_low_seconds
-                    ),
+                    jsonb_build_array(
+                        tiers.contract_id,
+                        tiers.service_month,
+                        tiers.account_id,
+                        tiers.terms_id,
+                        tiers.terms_version,
+                        extract(epoch from tiers.measured_from),
+                        extract(epoch from tiers.measured_until),
+                        trim_scale(tiers.measured_seconds),
+                        trim_scale(tiers.counted_seconds),
+                        trim_scale(tiers.excluded_seconds),
+                        trim_scale(tiers.unknown_seconds),
+                        trim_scale(tiers.base_seconds),
+                        trim_scale(tiers.counted_low_seconds),
+                        trim_scale(tiers.base_low_seconds),
+                        trim_scale(tiers.commitment_percent),
+                        trim_scale(tiers.credit_percent),
+                        trim_scale(tiers.credit_percent_low),
+                        tiers.credit_percent
+                        <> tiers.credit_percent_alternative
+                    )::text,
                     'UTF8'
                 )
             ),
             'hex'
         ) as held_digest
-    from bases
-    where
-        {{ tier_percent(
-            'bases.counted_seconds', 'bases.base_seconds', 'bases.credit_tiers'
-        ) }}
-        <> {{ tier_percent(
-            'bases.counted_low_seconds', 'bases.base_low_seconds',
-            'bases.credit_tiers'
-        ) }}
+    from tiers
+    where tiers.credit_percent <> tiers.credit_percent_low
 ),
 
 final as (
