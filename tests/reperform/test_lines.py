@@ -40,8 +40,14 @@ def posted(*amounts, currency="USD", basis="availability"):
     ]
 
 
-def decrease(owed, *, is_approved=True, basis="availability"):
-    return Decision("decrease", "K1", "2026-03", is_approved, basis=basis, about={"owed": Fraction(owed)})
+def decrease(owed, *amounts, is_approved=True, basis="availability", currency="USD"):
+    """A decision on a decrease to what is owed, of lines of these amounts."""
+    about = {
+        "currency": currency,
+        "owed": Fraction(owed),
+        "posted": [(ordinal, Decimal(amount)) for ordinal, amount in enumerate(amounts, start=1)],
+    }
+    return Decision("decrease", "K1", "2026-03", is_approved, basis=basis, about=about)
 
 
 MONTH = account_month("99.5", counted_seconds=13_392)
@@ -63,29 +69,41 @@ def told(credits, lines, decisions=(), months=(MONTH,)):
         ([credit("0")], [], [], []),  # 133: a fee of 0 makes no line
         ([credit("100")], posted("50"), [], [("append", "adjustment", 2, "50", 1)]),  # 137
         ([credit("50")], posted("100"), [], [("overpaid", "adjustment", None, "-50", 1)]),  # 136
-        ([credit("50")], posted("100"), [decrease("50")], [("append", "adjustment", 2, "-50", 1)]),
+        ([credit("50")], posted("100"), [decrease("50", "100")], [("append", "adjustment", 2, "-50", 1)]),
         (
             [credit("50")],
             posted("100"),
-            [decrease("50", is_approved=False)],
+            [decrease("50", "100", is_approved=False)],
             [("decrease_rejected", "adjustment", None, "-50", 1)],
         ),
-        # A decision speaks only for the figure that it was made on, and for its basis.
-        ([credit("50")], posted("100"), [decrease("51")], [("overpaid", "adjustment", None, "-50", 1)]),
+        # A decision speaks only for the very decrease that it was made on: what is owed, the lines, the basis.
+        ([credit("50")], posted("100"), [decrease("51", "100")], [("overpaid", "adjustment", None, "-50", 1)]),
+        (
+            [credit("50")],
+            posted("100", "-50", "50"),
+            [decrease("50", "100")],
+            [("overpaid", "adjustment", None, "-50", 1)],
+        ),
         (
             [credit("50")],
             posted("100"),
-            [decrease("50", basis="response_time")],
+            [decrease("50", "100", currency="EUR")],
+            [("overpaid", "adjustment", None, "-50", 1)],
+        ),
+        (
+            [credit("50")],
+            posted("100"),
+            [decrease("50", "100", basis="response_time")],
             [("overpaid", "adjustment", None, "-50", 1)],
         ),
         # 138: up and back again.
-        ([credit("50")], posted("50", "50"), [decrease("50")], [("append", "adjustment", 3, "-50", 1)]),
+        ([credit("50")], posted("50", "50"), [decrease("50", "50", "50")], [("append", "adjustment", 3, "-50", 1)]),
         ([credit("50")], posted("50", "50", "-50"), [], []),
         # 127: what is not owed any more goes down to nothing, never below.
         (
             [credit("0", "not_eligible")],
             posted("50"),
-            [decrease("0")],
+            [decrease("0", "50")],
             [("append", "adjustment", 2, "-50", 1)],
         ),
         ([credit("50", "expired")], posted("50"), [], [("overpaid", "adjustment", None, "-50", 1)]),
@@ -119,7 +137,7 @@ def test_what_is_appended(credits, lines, decisions, expected):
 def test_nothing_is_due_while_nobody_knows_what_is_owed(status):
     months = [MONTH | {"status": status}]
     assert told([credit(None, "held"), credit("20", basis="response_time")], posted("50"), months=months) == []
-    assert told([credit("0", "not_eligible")], posted("50"), [decrease("0")], months=months) == []
+    assert told([credit("0", "not_eligible")], posted("50"), [decrease("0", "50")], months=months) == []
     assert told([credit(None, "blocked")], posted("20", basis="response_time"), months=months) == []
 
 
@@ -143,7 +161,7 @@ def test_a_line_tells_what_it_rests_on():
 
 
 def test_money_of_two_currencies_does_not_add_up():
-    assert told([credit("45", currency="EUR")], posted("50"), [decrease("0")]) == [
+    assert told([credit("45", currency="EUR")], posted("50"), [decrease("0", "50")]) == [
         ("append", "adjustment", 2, "-50", 1),
         ("append", "adjustment", 3, "45", 1),
     ]
@@ -161,9 +179,9 @@ def test_appending_what_is_due_leaves_nothing_due():
         posted=lines,
         exports=exports(),
         as_of=AS_OF,
-        decisions=[decrease("50")],
+        decisions=[decrease("50", "100")],
     )
-    assert told([credit("50")], [*lines, line], [decrease("50")]) == []
+    assert told([credit("50")], [*lines, line], [decrease("50", "100")]) == []
 
 
 @pytest.mark.parametrize(

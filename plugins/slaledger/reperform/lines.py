@@ -27,7 +27,8 @@ def statement_due(account_month: Row, latest_statement: Row | None) -> int | Non
         return None
     if latest_statement is None:
         return 1
-    is_same = all(latest_statement[column] == value for column, value in account_month.items())
+    figures = {column: value for column, value in account_month.items() if column != "about"}
+    is_same = all(latest_statement[column] == value for column, value in figures.items())
     return None if is_same else latest_statement["revision"] + 1
 
 
@@ -45,8 +46,8 @@ def due(
     `account_months` are the rows that the credits are of, `posted` lines of `billing.credit_line_items` with their
     `ordinal`. `state` of what comes back: `append`; of a decrease that is not approved `overpaid`, or
     `decrease_rejected`; of an increase behind such a decrease in another currency `waiting`. Only what is appended has
-    an ordinal, counted from 1 per contract, month and basis. While an account-month is held, blocked or not over,
-    nothing is due on either basis.
+    an ordinal, counted from 1 per contract, month and basis. `about` is what the decision on a decrease is bound to:
+    that very one (L3). While an account-month is held, blocked or not over, nothing is due on either basis.
     """
     months = {(month["contract_id"], month["service_month"]): month for month in account_months}
     by_key = {tuple(credit[name] for name in KEY): credit for credit in credits}
@@ -97,9 +98,13 @@ def _due(credit: Row, posted: list[Row], *, decisions: Sequence[Decision]) -> li
     for currency, difference in sorted(differences.items(), key=lambda item: (item[1] > 0, item[0])):
         if difference == 0:
             continue
-        kept = owed if currency == credit["currency"] else Fraction(0)
+        about = {
+            "currency": currency,
+            "owed": owed if currency == credit["currency"] else Fraction(0),
+            "posted": [(line["ordinal"], line["amount"]) for line in posted if line["currency"] == currency],
+        }
         if difference < 0:
-            state = _decided(credit, kept, decisions)
+            state = _decided(credit, about, decisions)
         else:
             # Else the customer had both, the old credit and the new one.
             state = "append" if all(before["state"] == "append" for before in found) else "waiting"
@@ -121,6 +126,7 @@ def _due(credit: Row, posted: list[Row], *, decisions: Sequence[Decision]) -> li
                 "claim_id": credit["claim_id"],
                 "settlement": "future_invoice",
                 "corrects_ordinal": original,
+                "about": about,
             }
         )
     return found
@@ -131,14 +137,14 @@ def applies_from(as_of: Instant, zone: str) -> date:
     return first_day(next_month(service_month_of(as_of, zone)))
 
 
-def _decided(credit: Row, owed: Fraction, decisions: Sequence[Decision]) -> str:
-    """What becomes of a decrease to `owed`: the last decision on that very figure says (L3)."""
+def _decided(credit: Row, about: dict[str, Any], decisions: Sequence[Decision]) -> str:
+    """What becomes of a decrease: the last decision on that very one says (L3)."""
     states = [
         "append" if decision.is_approved else "decrease_rejected"
         for decision in decisions
         if decision.kind == "decrease"
         and (decision.contract_id, decision.service_month, decision.basis)
         == (credit["contract_id"], credit["service_month"], credit["basis"])
-        and decision.about["owed"] == owed
+        and decision.about == about
     ]
     return states[-1] if states else "overpaid"
