@@ -11,7 +11,8 @@ from slaledger.reperform.instants import parse
 from slaledger.reperform.records import Account, ClaimMessage, Decision, Fee
 from tests.support.second_route import BERLIN, ENTERPRISE, account_month, contract, exports
 
-TIMELINE = ((parse("2026-03-10T10:00:00Z"), None),)
+AT = parse("2026-03-10T10:00:00Z")
+TIMELINE = ((AT, None),)
 IN_TIME, AT_DEADLINE = "2026-04-10T23:59:59.999999Z", "2026-04-11T00:00:00Z"
 LATER = "2026-04-12T00:00:00Z"
 NEXT_DAY = parse("2026-04-13T00:00:00Z")
@@ -294,14 +295,14 @@ def test_an_account_month_is_credited_once():  # 121, 122
     assert faulty == {"C0": "rejected", "C1": "accepted"}
 
 
-def decided(row, *, is_approved=True, **about):
+def decided(row, *, is_approved=True):
     return Decision(
         kind="claim",
         contract_id="K1",
         service_month="2026-03",
         claim_id="C1",
         is_approved=is_approved,
-        about={"received_at": row["received_at"], "complete_at": row["complete_at"], **about},
+        about=row["about"],
     )
 
 
@@ -310,8 +311,6 @@ def test_a_person_decides_on_the_claim_as_it_is():
     (row,) = rows(late)
     assert judged(late, decisions=[decided(row)]) == ("accepted", "approved_in_review")
     assert judged(late, decisions=[decided(row, is_approved=False)]) == ("rejected", "rejected_in_review")
-    other = decided(row, complete_at=row["complete_at"] + 1)
-    assert judged(late, decisions=[other]) == ("needs_review", "sent_in_time_received_late")
     assert judged(late, decisions=[decided(row), decided(row, is_approved=False)])[0] == "rejected"
     assert judged(message(AT_DEADLINE, sent_at=None), decisions=[decided(row)]) == ("rejected", "late")
     held = [account_month(status="held")]
@@ -319,6 +318,30 @@ def test_a_person_decides_on_the_claim_as_it_is():
     earlier = message(claim_id="C0")
     found = {row["claim_id"]: row["reason"] for row in rows(late, earlier, decisions=[decided(row)])}
     assert found == {"C0": None, "C1": "duplicate_of: C0"}
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [message(AT_DEADLINE, company_name="MÜLLER & Söhne GmbH")],  # in the place of what was decided on
+        [message(AT_DEADLINE, incident_timeline=((AT + 1, None),))],
+        [message(AT_DEADLINE, incident_timeline=None), message(LATER, row=2)],  # each given when it was received
+        [message(AT_DEADLINE, company_name=None), message(LATER, row=2)],
+        [message(AT_DEADLINE, account_id=None), message(LATER, row=2)],
+        [message(LATER)],
+        [message(AT_DEADLINE), message(LATER, row=2, sent_at=parse("2026-04-10T00:00:00Z"))],  # sent last
+    ],
+)
+def test_no_decision_holds_once_the_messages_tell_otherwise(others):
+    (row,) = rows(message(AT_DEADLINE))
+    assert judged(*others, decisions=[decided(row)]) == ("needs_review", "sent_in_time_received_late")
+
+
+def test_a_message_that_changes_nothing_leaves_a_decision():
+    late = message(AT_DEADLINE)
+    (row,) = rows(late)
+    again = message(LATER, row=2, company_name="Other")
+    assert judged(late, again, decisions=[decided(row)]) == ("accepted", "approved_in_review")
 
 
 def test_sandboxes_and_other_months_have_no_rows():

@@ -39,7 +39,10 @@ def claims(
     entitled: Iterable[Entitlement],
     decisions: Sequence[Decision] = (),
 ) -> list[Row]:
-    """Rows of `fct_claims` of a service month (`YYYY-MM`), by claim and contract; `entitled` is that month's."""
+    """Rows of `fct_claims` of a service month (`YYYY-MM`), by claim and contract; `entitled` is that month's.
+
+    `about` is what a decision on a claim in review is bound to (C7): all that its messages tell.
+    """
     by_account: dict[str, dict[str, list[Entitlement]]] = {}
     for each in entitled:
         contracts = by_account.setdefault(each.account_month["account_id"], {})
@@ -122,12 +125,13 @@ def _row(
         "received_at": claim.received_at,
         "complete_at": complete_at,
         "deadline_at": deadline(version, claim.service_month),
+        "about": _about(claim),
     }
     is_over = month_bounds(claim.service_month, version.time_zone)[1] <= as_of
     status, reason = _judged(exports, claim, row, entitled, missing=missing, is_over=is_over, as_of=as_of)
     if status == "needs_review":
         for decision in decisions:
-            if decision.kind == "claim" and decision.service_month == claim.service_month and _is_about(decision, row):
+            if (decision.kind, decision.service_month, decision.about) == ("claim", claim.service_month, row["about"]):
                 status, reason = (
                     ("accepted", "approved_in_review") if decision.is_approved else ("rejected", "rejected_in_review")
                 )
@@ -200,9 +204,15 @@ def _no_eligible_credit(entitled: list[Entitlement]) -> str:
     return f"no_eligible_credit: {availability.reason}, uptime {told}"
 
 
-def _is_about(decision: Decision, row: Row) -> bool:
-    """Whether the decision was made on the claim as it is."""
-    return all(row[name] == value for name, value in decision.about.items())
+def _about(claim: Claim) -> Row:
+    sent = [message.sent_at for message in claim.messages]
+    return {
+        "received_at": claim.received_at,
+        "given": claim.given,
+        "given_at": claim.given_at,
+        "last_sent_at": max((at for at in sent if at is not None), default=None),
+        "are_all_sent_at_known": None not in sent,
+    }
 
 
 def _credited_once(rows: list[Row]) -> list[Row]:
