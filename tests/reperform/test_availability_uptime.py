@@ -258,12 +258,12 @@ def test_thresholds_are_those_of_the_start_or_of_the_last_instant():
     assert (row["measured_seconds"], row["terms_version"]) == (0, "2026-04")
 
 
-def silent_for_an_hour(**terms):
+def silent_for_an_hour(*contents, **terms):
     """Up all April, but for an hour (58 unknown minutes) on the 20th."""
     probe = monitor(interval=MINUTE, stale_after=2 * MINUTE)
     seen = [(t("03-31 23:59") + i * MINUTE, "up") for i in range(43_300)]
     seen = [(at, status) for at, status in seen if not t("04-20 10:00") < at < t("04-20 11:00")]
-    return world(probe, ("probe-dashboard", "fra", seen), **terms)
+    return world(probe, ("probe-dashboard", "fra", seen), *contents, **terms)
 
 
 def test_unknown_time_holds_a_month_until_a_person_decides():
@@ -276,12 +276,11 @@ def test_unknown_time_holds_a_month_until_a_person_decides():
         ("unknown", ["dashboard"], ["probe-dashboard"])
     ]
 
-    about = {f"{kind}_seconds": row[f"{kind}_seconds"] for kind in ("measured", "counted", "excluded", "unknown")}
     for is_approved, reason, kinds, counted in (
         (True, "unknown_time_decided_down", ["counted"], 58),
         (False, "unknown_time_decided_up", [], 0),
     ):
-        decision = Decision("held_month", "k1", "2026-04", is_approved, about=about)
+        decision = Decision("held_month", "k1", "2026-04", is_approved, about=row["about"])
         decided, downtime = figures(exports, decisions=[decision])
         assert (decided["status"], decided["reason"]) == ("measured", reason)
         assert minutes(decided) == (counted, 0, 0)
@@ -291,8 +290,43 @@ def test_unknown_time_holds_a_month_until_a_person_decides():
             == row["uptime_percent_low" if is_approved else "uptime_percent"]
         )
         assert [one["kind"] for one in downtime] == kinds
-        stale = replace(decision, about={**about, "unknown_seconds": 0})
-        assert figures(exports, decisions=[stale])[0]["status"] == "held"
+
+
+FIVE = (Fraction("99.9"), Fraction(5))
+
+
+@pytest.mark.parametrize(
+    ("changes", "contents", "terms"),
+    [
+        ({"terms_id": "custom"}, [replace(ENTERPRISE, terms_id="custom")], {}),
+        ({}, [], {"version": "2026-02"}),
+        ({}, [], {"credits": ((Fraction("99.9"), Fraction(25)),)}),  # inherited, say: the percent if it was down
+        ({}, [], {"credits": ((Fraction(100), Fraction(1)), FIVE)}),  # and if it was up
+        ({}, [], {"commitment": Fraction("99.5")}),
+        ({"account_id": "other"}, [Account("other", "Other", False)], {}),
+        ({"starts_at": t("04-01 00:01"), "ends_at": t("05-01 00:01")}, [], {}),
+        ({"suspensions": ((t("04-10 00:00"), t("04-10 00:01")),)}, [], {}),
+        ({}, [entry("x1", "04-20 10:50/10:55")], {}),  # of 58 unknown minutes five can be excluded at most
+        ({}, [incident("i1", "dashboard", span="04-10 10:00/10:05")], {}),
+        ({}, [incident("i1", "dashboard", span="04-20 10:10/10:15")], {}),
+        ({}, [incident("i1", "dashboard", span="04-10 10:00/10:05"), entry("x1", "04-10 10:00/10:05")], {}),
+    ],
+)
+def test_no_decision_outlives_the_figures_that_it_was_made_on(changes, contents, terms):
+    minute = incident("i0", "dashboard", span="04-02 10:00/10:01")
+    row, _ = figures(silent_for_an_hour(minute, credits=(FIVE,)))
+    decision = Decision("held_month", "k1", "2026-04", True, about=row["about"])
+    exports = silent_for_an_hour(contract(**changes), minute, *contents, **{"credits": (FIVE,), **terms})
+    assert figures(exports, decisions=[decision])[0]["status"] == "held"
+
+
+def test_a_decision_outlives_what_is_no_figure_of_the_month():
+    """Another fee, or an exclusion of time that was up: the statement says the same."""
+    row, _ = figures(silent_for_an_hour())
+    decision = Decision("held_month", "k1", "2026-04", True, about=row["about"])
+    contents = [Fee("k1", "2026-04", Fraction(2000), "EUR"), entry("x1", "04-10 10:00/10:05")]
+    other, _ = figures(silent_for_an_hour(*contents), decisions=[decision])
+    assert (other["status"], other["reason"]) == ("measured", "unknown_time_decided_down")
 
 
 def test_a_decision_on_time_that_is_in_part_covered_and_touches_downtime():
@@ -308,7 +342,7 @@ def test_a_decision_on_time_that_is_in_part_covered_and_touches_downtime():
     assert row["uptime_percent_low"] == uptime.stored(100 * (1 - Fraction(51, 43_200 - 10)))
     assert [one["kind"] for one in downtime] == ["counted", "unknown", "unknown"]
 
-    about = {f"{kind}_seconds": row[f"{kind}_seconds"] for kind in ("measured", "counted", "excluded", "unknown")}
+    about = row["about"]
     rejected, approved = (Decision("held_month", "k1", "2026-04", kind, about=about) for kind in (False, True))
     decided, downtime = figures(exports, decisions=[rejected, approved])  # the last word holds
     assert minutes(decided) == (51, 10, 0)

@@ -103,6 +103,9 @@ class Routes:
     def decide(self, models: dict[str, list[Row]]) -> None:
         """Have somebody decide on most of what waits, one way or the other (rules D7, C7)."""
         rng = self.world.rng
+        second = self.second_route()
+        months = {row["contract_id"]: row for row in second["account_months"]}
+        claims = {(row["claim_id"], row["contract_id"]): row for row in second["claims"]}
         held = [row for row in models["account_months"] if row["status"] == "held"]
         in_review = [row for row in models["claims"] if row["status"] == "needs_review"]
         written = []
@@ -111,8 +114,7 @@ class Routes:
             if rng.random() < 0.7:
                 subject = f"{row['contract_id']}|{row['service_month']}"
                 written.append(("held_month", subject, row["held_digest"], is_approved))
-                names = ("measured_seconds", "counted_seconds", "excluded_seconds", "unknown_seconds")
-                about = {name: row[name] for name in names}
+                about = months[row["contract_id"]]["about"]
                 self.decisions.append(
                     Decision("held_month", row["contract_id"], row["service_month"], is_approved, about=about)
                 )
@@ -120,7 +122,7 @@ class Routes:
             is_approved = rng.random() < 0.6
             if rng.random() < 0.7:
                 written.append(("claim", row["decision_subject"], row["decision_digest"], is_approved))
-                about = {"received_at": row["received_at"], "complete_at": row["complete_at"]}
+                about = claims[row["claim_id"], row["contract_id"]]["about"]
                 contract_id = row["contract_id"] or ""
                 self.decisions.append(
                     Decision(

@@ -242,12 +242,12 @@ class TermsVersion:
     holidays: frozenset[str] | str | None  # listed dates (YYYY-MM-DD), a code of the holidays library, or none
     targets: dict[str, Target]
     response_credits: dict[str, Fraction]  # percent per breach, by severity
-    response_credit_cap: Fraction | None
+    response_credit_cap: Fraction
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What a named person decided, and on what: it speaks only for figures equal to `about`."""
+    """What a named person decided, and on what: the `about` of the row that waited; of any other it says nothing."""
 
     kind: str  # held_month | claim | decrease
     contract_id: str
@@ -255,8 +255,6 @@ class Decision:
     is_approved: bool
     claim_id: str | None = None  # of `claim`
     basis: str | None = None  # of `decrease`
-    # held_month: measured_seconds, counted_seconds, excluded_seconds, unknown_seconds (whole microseconds) as
-    # they were while it was held. claim: received_at, complete_at. decrease: owed (a Fraction of the currency).
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -305,7 +303,8 @@ class Figures:
 
     Rows are dicts with the column names of `contracts.md`; instants and seconds are whole microseconds, percents and
     money are `Decimal`s as stored, service months are `YYYY-MM`, lists are sorted. The `object` of a finding is the
-    (key, version_id) of what the mart names by its `object_id`.
+    (key, version_id) of what the mart names by its `object_id`. `about` of account-months and claims is what a
+    `Decision` on them is bound to.
     """
 
     account_months: list[dict[str, Any]] = field(default_factory=list)
