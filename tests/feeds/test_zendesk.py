@@ -198,6 +198,14 @@ def test_an_empty_object_is_an_export_of_no_rows(tmp_path: Path) -> None:
     assert read(tmp_path, page(tickets=[], end_time=1)) == []
 
 
+def test_a_bad_byte_costs_its_row_alone(tmp_path: Path) -> None:
+    """And nothing where it stands in the wrapper, which is no row."""
+    body = page(users=[{**USER, "name": "Xe"}, ZENDESK_USER], next_page="Xe").replace(b"Xe", b"caf\xe9")
+    bad, good = read(tmp_path, body)
+    assert isinstance(bad, Reject) and bad.code == "invalid_utf8" and bad.raw_record["id"] == USER["id"]
+    assert isinstance(good, Record)
+
+
 def test_quarantine_keeps_no_text(tmp_path: Path) -> None:
     """Of child events those alone that some rule asks about: the value of another's change may be a text."""
     rejects = read(

@@ -108,14 +108,17 @@ def lines(body: BinaryIO, number: int = 0) -> Iterator[Line]:
         yield Line(number, None, digest.hexdigest(), quotes % 2 == 1)
 
 
-def document(path: Path) -> str:
-    """The whole body as text. Raises `ObjectRejected` where it is over 64 MiB or no UTF-8."""
+def document(path: Path, *, errors: str = "strict") -> str:
+    """The whole body as text; with `surrogateescape` for `errors`, bytes that are no UTF-8 stay where they stand.
+
+    Raises `ObjectRejected` where it is over 64 MiB or, else, no UTF-8.
+    """
     with open_body(path) as body:
         content = body.read(MAX_DOCUMENT_BYTES + 1)
     if len(content) > MAX_DOCUMENT_BYTES:
         raise ObjectRejected("document_too_large", "the document is over 64 MiB")
     try:
-        return content.decode("utf-8")
+        return content.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         raise ObjectRejected("invalid_encoding", f"no valid UTF-8 at byte {error.start}") from None
 

@@ -19,7 +19,8 @@ def load(path: Path) -> Any:
     if not start:
         return None
     try:
-        root = strict_json.loads(document(path))
+        # Bad bytes cost the row that holds them, and nothing where no row does.
+        root = strict_json.loads(document(path, errors="surrogateescape"))
     except strict_json.NotJson as error:
         raise ObjectRejected("not_json", error.reason) from None
     if strict_json.is_faulty(root):

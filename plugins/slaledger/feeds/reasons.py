@@ -90,7 +90,7 @@ OBJECT_REASONS = _listed(
     Reason("object_unreadable", "S3 lists the object but does not give it.", "Check permissions; upload it again."),
     Reason("checksum_mismatch", "The body is not what S3's checksum says.", "Upload the object again."),
     Reason("wrong_format", "The content is of no format of this feed.", "Export a format of the contract."),
-    Reason("invalid_encoding", "The object is UTF-16, or its header or document is no UTF-8.", "Export as UTF-8."),
+    Reason("invalid_encoding", "It is UTF-16, or its CSV header or terms document is no UTF-8.", "Export as UTF-8."),
     Reason("gzip_truncated", "The gzip stream ends early.", "Upload the object again, whole."),
     Reason("gzip_corrupt", "The gzip stream is damaged, or followed by something else.", "Upload it again."),
     Reason("inflate_limit", "The gzip stream inflates beyond reason.", "Export smaller objects."),

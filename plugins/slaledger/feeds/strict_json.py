@@ -1,4 +1,4 @@
-"""JSON as the contracts mean it: no `NaN`, no key twice, no NUL, no half characters, no endless numbers.
+"""JSON as the contracts mean it: no `NaN`, no key twice, no NUL, no bad bytes or half characters, no endless numbers.
 
 What is wrong inside is marked where it stands, so that one bad row of a document does not cost the others.
 """
@@ -14,6 +14,7 @@ from typing import Any
 from slaledger.feeds.reasons import RowRejected
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_BAD_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` leaves it
 _MAX_DIGITS = 30
 _MAX_DEPTH = 64
 
@@ -104,5 +105,7 @@ def is_faulty(value: Any) -> bool:
 def _check_text(text: str) -> None:
     if "\x00" in text:
         raise RowRejected("nul_character", "a text holds a NUL")
+    if _BAD_BYTE.search(text):
+        raise RowRejected("invalid_utf8", "a text is no valid UTF-8")
     if _SURROGATE.search(text):
         raise RowRejected("lone_surrogate", "a text holds half a UTF-16 pair")
