@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.edge_cases.cases import APRIL, Expected, case
+from tests.edge_cases.cases import APRIL, MARCH, Expected, case
 from tests.edge_cases.world import World
 
 MONDAY = "2026-04-06T09:00:00Z"  # P1 is due at 11:00
@@ -249,6 +249,22 @@ def what_is_merged_into_nothing_or_in_a_circle(world: World, expect: Expected) -
     for ticket_id in ("r5-nowhere", "r5-round-1"):
         expect.response(ticket_id, APRIL, outcome="not_measured", reason="merged")
     expect.finding("r5-round-2", APRIL, "merge_in_a_circle")
+
+
+@case("rule_R7")
+def credits_for_breaches_come_to_the_fee_at_most(world: World, expect: Expected) -> None:
+    # 20 breaches of 5 % are the whole fee, 21 would be more.
+    credits = [{"severity": "P1", "percent": 5}]
+    world.terms("r7", response_times={"credits": credits}, claims={"required": False})
+    for name, breaches in (("r7-exactly", 20), ("r7-beyond", 21)):
+        world.customer(name, terms_id="r7")
+        for number in range(breaches):
+            world.ticket(f"{name}-{number}", f"A-{name}", "2026-03-09T09:00:00Z", reply="2026-03-09T11:00:01Z")
+        contract_id = f"C-{name}"
+        expect.credit(contract_id, MARCH, credit_percent=0, amount=0, status="not_eligible")
+        expect.credit(contract_id, MARCH, basis="response_time", credit_percent=100, amount="1000.00", status="owed")
+        line = f"{contract_id}|2026-03|response_time|1"
+        expect.row("credit_line_items", MARCH, contract_id, idempotency_key=line, credit_percent=100, amount="1000.00")
 
 
 @case("rule_R8")

@@ -230,11 +230,8 @@ def test_response_credits_are_a_percent_per_breach_up_to_the_cap(tickets, percen
     assert found["response_time"]["reason"] == reason
 
 
-def test_response_credits_have_no_row_under_terms_without_and_no_cap_unless_given():
+def test_response_credits_have_no_row_under_terms_without():
     assert set(rows(account_month(), tickets=[breach("P1")])) == {"availability"}
-    uncapped = replace(RESPONSES, response_credit_cap=None)
-    month = account_month(terms_id="responses")
-    assert rows(month, tickets=[breach("P1")] * 4, terms=(uncapped,))["response_time"]["amount"] == 80
 
 
 def test_a_held_month_does_not_hold_its_response_credit_and_a_blocked_one_blocks_it():

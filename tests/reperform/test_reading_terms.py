@@ -69,6 +69,9 @@ def test_mappings_merge_and_lists_and_scalars_replace() -> None:
     assert found.targets["P3"].business_days == 1
     assert (found.response_credits, found.response_credit_cap) == ({"P1": Fraction(1)}, Fraction(5))
     assert found.holidays == {"2026-05-01"}
+    # Nobody gets back more than the fee.
+    uncapped = read(landed(text.replace(", response_credit_cap: 5", ""))).terms["custom"][0]
+    assert (uncapped.response_credits, uncapped.response_credit_cap) == ({"P1": Fraction(1)}, Fraction(100))
     # The calendar's zone is inherited on its own: it is not the terms'.
     assert (found.time_zone, found.calendar_time_zone) == ("Europe/Berlin", "UTC")
     assert found.plan == "enterprise"

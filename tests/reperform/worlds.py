@@ -85,7 +85,7 @@ ENTERPRISE = TermsVersion(
     holidays=None,
     targets={},
     response_credits={},
-    response_credit_cap=None,
+    response_credit_cap=Fraction(100),
 )
 
 

@@ -80,7 +80,7 @@ terms.claims_required: True False
 terms.counted_reply: human any
 terms.minimum_outage: none some
 terms.holidays: none listed library
-terms.response_credits: none uncapped capped
+terms.response_credits: none up_to_the_fee capped
 terms.changed_in_the_month: True False
 threshold.as_uptime: at below above
 threshold.out_of_base: at below above
@@ -153,7 +153,7 @@ def _begins_within(version: TermsVersion, row: Row) -> bool:
 
 def _choices(version: TermsVersion) -> list[str]:
     holidays = "none" if version.holidays is None else "library" if isinstance(version.holidays, str) else "listed"
-    capped = "uncapped" if version.response_credit_cap is None else "capped"
+    capped = "up_to_the_fee" if version.response_credit_cap == 100 else "capped"
     return [
         *(f"terms.{name}={getattr(version, name)}" for name in CHOICES),
         f"terms.minimum_outage={'some' if version.minimum_outage else 'none'}",

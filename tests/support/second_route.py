@@ -51,7 +51,7 @@ ENTERPRISE = TermsVersion(
     holidays=None,
     targets={"P1": Target(2 * HOUR, None), "P2": Target(4 * HOUR, None), "P3": Target(None, 1), "P4": Target(None, 2)},
     response_credits={},
-    response_credit_cap=None,
+    response_credit_cap=Fraction(100),
 )
 GROWTH = replace(
     ENTERPRISE,

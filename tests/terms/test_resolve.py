@@ -68,6 +68,11 @@ def test_what_is_inherited_through_others_tells_who_states_it():
     assert "response_times.response_credit_cap" in entry.inherited
 
 
+def test_without_a_cap_credits_for_breaches_come_to_the_fee_at_most():
+    uncapped = acme("1", "2026-02-01", "response_times: {credits: [{severity: P1, percent: 40}]}\n")
+    assert [entry.content["response_times"]["response_credit_cap"] for entry in versions_of(resolve(uncapped))] == [100]
+
+
 def test_terms_without_a_parent_inherit_nothing():
     text = "id: solo\nversion: '1'\neffective_from: 2026-02-01T00:00:00Z\nplan: solo\nguaranteed: true\n" + (
         "availability: {commitment: 99}\nexclusions: []\ncredits: []\n"

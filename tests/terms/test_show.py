@@ -135,6 +135,9 @@ def test_what_is_inherited_says_from_which_version():
         ["credit for P2", "0.5 % of the monthly fee a breach", ""],
         ["at most a month", "5 % of the monthly fee", ""],
     ]
+    uncapped = shown("acme", GROUP, ACME.replace("  response_credit_cap: 5\n", ""))
+    cap = ["at most a month", "100 % of the monthly fee", "default"]
+    assert uncapped["Response times: how they are reckoned"][-1] == cap
     assert found["Exclusions"] == [["none", "all downtime counts"]]
     assert found["Scheduled maintenance"][1] == ["announced by", "no channel is accepted", ""]
     assert found["Claims"][1] == [

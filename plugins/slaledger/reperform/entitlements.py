@@ -78,8 +78,7 @@ def _tier_percent(version: TermsVersion, uptime_percent: Decimal | None) -> Frac
 def _breached(version: TermsVersion, severities: Iterable[str]) -> Fraction | None:
     """The sum of the percents of the breaches, up to the cap (R7); None: there is none, or it comes to nothing."""
     percent = sum((version.response_credits.get(severity, Fraction(0)) for severity in severities), Fraction(0))
-    cap = version.response_credit_cap
-    return (percent if cap is None else min(percent, cap)) or None
+    return min(percent, version.response_credit_cap) or None
 
 
 def _entitlement(

@@ -38,7 +38,8 @@ DEFAULTS: dict[str, Any] = {
         "counted_reply": "human",
         "calendar": {"time_zone": "UTC", "holidays": None},
         "credits": [],
-        "response_credit_cap": None,
+        # Nobody gets back more than the fee (decision 0011).
+        "response_credit_cap": Decimal(100),
     },
 }
 OWN_FIELDS = ("id", "version", "effective_from", "extends")

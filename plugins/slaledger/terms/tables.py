@@ -168,11 +168,9 @@ def _response_rules(content: dict[str, Any]) -> Iterator[Row]:
         yield f"credit for {each['severity']}", said, "response_times.credits"
     if not given["credits"]:
         yield "credits for breaches", "none", "response_times.credits"
-    elif given["response_credit_cap"] is not None:
+    else:
         said = f"{_percent(given['response_credit_cap'])} of the monthly fee"
         yield "at most a month", said, "response_times.response_credit_cap"
-    else:
-        yield "at most a month", "no cap", "response_times.response_credit_cap"
 
 
 def _exclusions(content: dict[str, Any]) -> Iterator[Row]:

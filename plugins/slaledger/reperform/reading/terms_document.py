@@ -102,6 +102,7 @@ A_CALENDAR = Kind("null, a code of the holidays library, or a list of dates YYYY
 A_PERCENT = Kind("a percent from 0 to 100", lambda value: isinstance(value, Fraction) and 0 <= value <= 100)
 # Uptime is never under 0 percent, and 0 percent of a fee is nothing: such a tier or credit could never give anything.
 A_SHARE = Kind("a percent over 0, to 100", lambda value: isinstance(value, Fraction) and 0 < value <= 100)
+THE_WHOLE_FEE = Fraction(100)  # percent
 A_SEVERITY = one_of(*sorted(SEVERITIES))
 AROUND_THE_CLOCK = lasting(*SECONDS_A_UNIT)
 A_TARGET = lasting(*SECONDS_A_UNIT, BUSINESS_DAY, least=1)
@@ -198,7 +199,7 @@ def terms_version(content: Fields, *, services: frozenset[str]) -> TermsVersion:
         holidays=holiday_source(calendar.get("holidays")),
         targets={severity: target(required(targets, severity)) for severity in sorted(SEVERITIES)},
         response_credits=response_credits(response_times.get("credits", [])),
-        response_credit_cap=response_times.get("response_credit_cap"),
+        response_credit_cap=response_times.get("response_credit_cap", THE_WHOLE_FEE),
     )
 
 
