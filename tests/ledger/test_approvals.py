@@ -8,9 +8,15 @@ import pytest
 
 from slaledger import approvals, ledger
 from slaledger.ledger.goodwill import GoodwillRefused
+from slaledger.reperform.lines import due
+from slaledger.reperform.records import Decision
 from slaledger.warehouse import connect
 from slaledger.zones import ZonesDiffer
-from tests.ledger.books import MARCH, AccountMonth, close, lines, publish_terms, rows
+from tests.ledger.books import AS_OF, MARCH, AccountMonth, close, lines, publish_terms, rows
+from tests.second_route.comparing import from_mart
+from tests.second_route.world import micros
+from tests.support.pipeline import Pipeline
+from tests.support.second_route import exports
 
 HIGH = AccountMonth(credit_percent=Decimal(10), amount=Decimal("100.00"))
 LOW = AccountMonth(credit_percent=Decimal(5), amount=Decimal("50.00"))
@@ -24,6 +30,21 @@ def approve(settings, pending_id=DECREASE, *, is_approved=True, by="Ada", becaus
 
 def total(settings) -> Decimal:
     return sum((amount for _, _, amount, _ in lines(settings)), Decimal(0))
+
+
+def due_by_the_second_route(settings, decisions, *, posted: int) -> list[dict]:
+    """What the second route makes of the marts, before all lines but the first so many."""
+    tables = ("marts.fct_credits", "marts.fct_account_months", "billing.credit_line_items")
+    found = [Pipeline(settings).rows(f"select * from {table}") for table in tables]
+    credits, account_months, told = ([from_mart(row) for row in each] for each in found)
+    return due(
+        credits,
+        account_months=account_months,
+        posted=sorted(told, key=lambda line: line["chain_position"])[:posted],
+        exports=exports(),
+        as_of=micros(AS_OF),
+        decisions=decisions,
+    )
 
 
 class TestDecrease:
@@ -85,6 +106,29 @@ class TestDecrease:
         assert approve(settings).is_new
         close(settings, LOW)
         assert [amount for _, _, amount, _ in lines(settings)] == [50, 50, -50, 50, -50]
+
+    def test_by_the_second_route_an_approval_is_of_its_own_lines_too(self, settings):
+        decisions = []
+        for figures, expected in (
+            (HIGH, [("append", 100)]),
+            (LOW, [("overpaid", -50)]),
+            (LOW, [("append", -50)]),
+            (LOW, []),
+            (HIGH, [("append", 50)]),
+            (LOW, [("overpaid", -50)]),
+            (LOW, [("append", -50)]),
+        ):
+            posted = len(lines(settings))
+            result, owed = close(settings, figures), due_by_the_second_route(settings, decisions, posted=posted)
+            assert [(line["state"], line["amount"]) for line in owed] == expected
+            appended = [amount for _, _, amount, _ in lines(settings)[posted:]]
+            assert appended == [line["amount"] for line in owed if line["state"] == "append"]
+            assert len(result.overpaid) == len(owed) - len(appended)
+            for line in owed:
+                if line["state"] == "overpaid":
+                    approve(settings)
+                    key = (line["contract_id"], line["service_month"])
+                    decisions.append(Decision("decrease", *key, True, basis=line["basis"], about=line["about"]))
 
     def test_an_account_month_that_is_no_more_is_owed_nothing(self, settings):
         close(settings, HIGH, AccountMonth(contract_id="K-2"))
