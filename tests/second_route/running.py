@@ -43,13 +43,19 @@ class Routes:
     settings: Settings
     world: World
     decisions: list[Decision] = field(default_factory=list)
+    landings: int = 0
     builds: int = 0
     exports: Exports | None = None
 
     def land(self, uploads: list[Upload]) -> None:
         """Land the world's objects, and read them by the second route."""
         upload(self.settings, uploads)
-        Pipeline(self.settings).land(self._run_id("land"))
+        self.land_bucket()
+
+    def land_bucket(self) -> None:
+        """Land what is new in the bucket, and read it all by the second route."""
+        self.landings += 1
+        Pipeline(self.settings).land(self._run_id(f"land_{self.landings}"))
         self.exports = self._read()
 
     def _run_id(self, what: str) -> str:

@@ -171,8 +171,7 @@ class Books:
         for key, body in (("accounts/fees/late", text.getvalue().encode()), ("exclusions/late", lines)):
             metadata = {"exported-at": self._text(self.world.as_of + DAY)}
             objects.put(self.settings.exports, key, body, metadata=metadata)
-        Pipeline(self.settings).land("land_late")
-        self.routes.exports = self.routes._read()
+        self.routes.land_bucket()
 
     def _text(self, at: int) -> str:
         return World.text(self.world, at) or ""
