@@ -90,7 +90,7 @@ def read(tmp_path: Path, feed: str, body: bytes) -> list[Record | Reject]:
 
 
 TERMS = b"id: t\nversion: '1'\neffective_from: 2026-01-01T00:00:00Z\nextends: klink-enterprise\n"
-NESTED = b'{"claim_id":' + b"[" * 100 + b"]" * 100 + b"}"
+NESTED = b'{"claim_id":' + b"[" * 256 + b"]" * 256 + b"}"
 DEEP = b'{"claim_id":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 MONITORS = b"monitor_id,service,region,locations,interval_seconds,stale_after_seconds,active_from,active_until\n"
 
@@ -156,6 +156,8 @@ ROWS = [
     ("tickets/zendesk", b'{"users": [{"id": 3, "role": "agent", "name": "caf\xe9"}]}', "invalid_utf8"),
     ("tickets/zendesk", b'{"users": [{"id": 3, "role": "agent", "\xff": 1}]}', "invalid_utf8"),
     ("tickets/zendesk", b'{"users": [{"id": 3, "role": "agent", "name": "\\ud83d"}]}', "lone_surrogate"),
+    ("tickets/zendesk", b'{"users": [{"id": ' + b"9" * 31 + b', "role": "agent"}]}', "number_out_of_range"),
+    ("tickets/zendesk", b'{"users": [{"id": 3, "role": NaN}]}', "invalid_json"),
     ("tickets/zendesk", b'{"users": [{"id": 3, "id": 4, "role": "agent"}]}', "duplicate_key"),
     ("tickets/zendesk", page(ticket_events=[{"id": 2, "ticket_id": 1, "timestamp": 1772323200}]), "missing_field"),
     ("tickets/zendesk", page(ticket_events=[{**ZENDESK_EVENT, "ticket_id": None}]), "missing_field"),

@@ -88,6 +88,19 @@ def test_unknown_fields_are_noted_safely(tmp_path: Path) -> None:
     assert all(name.isprintable() and len(name) <= 61 for name in notes.unknown_fields)
 
 
+@pytest.mark.parametrize("value", ["9" * 5000, "1e400", "NaN", "-Infinity", "[" * 255 + "]" * 255, '[{"a": 1e999}]'])
+def test_unread_field_may_hold_any_number_at_any_depth(tmp_path: Path, value: str) -> None:
+    """It is ignored and noted, as the contracts say of it; the parser's own end is far off."""
+    notes = Notes()
+    hostile = ndjson({**CLAIM, "x": 0}).replace(b'"x": 0', f'"x": {value}'.encode())
+    (row,) = read(tmp_path, "claims", hostile, notes)
+    assert isinstance(row, Record) and row.values["claim_id"] == CLAIM["claim_id"]
+    assert notes.unknown_fields == {"x"}
+    user = page(users=[{**ZENDESK_USER, "x": 0}]).replace(b'"x": 0', f'"x": {value}'.encode())
+    (row,) = read(tmp_path, "tickets/zendesk", user)
+    assert isinstance(row, Record) and row.values["role"] == "agent"
+
+
 def test_quarantine_keeps_the_contract_fields_alone(tmp_path: Path) -> None:
     """Notes of a claim, names and texts of an incident, and unknown fields stay in the bucket."""
     secret = "ann@example.com"

@@ -35,7 +35,9 @@ def test_lines_end_at_a_line_feed_alone_and_blank_ones_are_none() -> None:
     "line",
     [
         *(b"{", b"[]", b"1", b"null", b'"text"', b"{} {}"),
-        json.dumps(NOTICE | {"note": float("nan")}).encode(),
+        json.dumps(NOTICE | {"sent_at": float("nan")}).encode(),
+        json.dumps(NOTICE | {"channel": 10**30}).encode(),
+        json.dumps(NOTICE | {"note": json.loads("[" * 256 + "]" * 256)}).encode(),
         json.dumps(NOTICE | {"note": "\0"}).encode(),
         json.dumps(NOTICE | {"note": [{"\0": 1}]}).encode(),
         json.dumps(NOTICE | {"note": "\ud800"}).encode(),
@@ -49,6 +51,15 @@ def test_a_line_that_is_no_usable_json_object_is_rejected_alone(line: bytes) -> 
     exports = read(put("notices/a", line + b"\n" + good))
     assert [notice.notice_id for notice in exports.notices] == ["n2"]
     assert rejected_rows(exports) == [1]
+
+
+@pytest.mark.parametrize("value", ["9" * 5000, "1e400", "1e" + "9" * 30, "NaN", "-Infinity", "[" * 255 + "]" * 255])
+def test_a_field_that_nobody_reads_may_hold_any_number_at_any_depth(value: str) -> None:
+    exports = read(put("notices/a", json.dumps(NOTICE | {"note": 0}).replace('"note": 0', f'"note": {value}')))
+    assert len(exports.notices) == 1
+    page = f'{{"tickets": [{{"id": 7, "created_at": "2026-03-01T00:00:00Z", "x": {value}}}]}}'
+    exports = read(put("tickets/zendesk/a", page))
+    assert [event.ticket_id for event in exports.ticket_events] == ["7"] and exports.rejected == []
 
 
 def test_a_backslash_before_u0000_that_is_itself_escaped_is_no_nul() -> None:

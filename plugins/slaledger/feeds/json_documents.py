@@ -33,7 +33,8 @@ def check_row(item: Any) -> None:
     strict_json.check(item)
     if not isinstance(item, dict):
         raise RowRejected("not_an_object", "an item of the list is no object")
-    if len(json.dumps(item, ensure_ascii=False).encode()) > MAX_ROW_BYTES:
+    written = json.dumps(item, ensure_ascii=False, separators=(",", ":"), default=lambda fault: fault.source)
+    if len(written.encode()) > MAX_ROW_BYTES:
         raise RowRejected("row_too_long", "the item is over 1 MiB")
 
 

@@ -1,6 +1,7 @@
 """JSON as the contracts mean it: no `NaN`, no key twice, no NUL, no bad bytes or half characters, no endless numbers.
 
-What is wrong inside is marked where it stands, so that one bad row of a document does not cost the others.
+What is wrong inside is marked where it stands, so that one bad row of a document does not cost the others, nor a number
+its row where nobody reads it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from slaledger.feeds.reasons import RowRejected
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BAD_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` leaves it
 _MAX_DIGITS = 30
-_MAX_DEPTH = 64
+# Far below what the parser takes, so that where it ends does not hang on who called it.
+_MAX_DEPTH = 256
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What stands where a value could not be read."""
+    """What stands where a number cannot be used, and how that was written."""
 
     code: str
     reason: str
+    source: str
 
 
 class NotJson(Exception):
@@ -41,16 +44,20 @@ class _Faulty(dict):
 
 
 def _constant(name: str) -> Fault:
-    return Fault("invalid_json", f"{name} is no JSON number")
+    return Fault("invalid_json", f"{name} is no JSON number", name)
 
 
 def _integer(digits: str) -> int | Fault:
-    return int(digits) if len(digits) <= _MAX_DIGITS else Fault("number_out_of_range", "a number has over 30 digits")
+    if len(digits) <= _MAX_DIGITS:
+        return int(digits)
+    return Fault("number_out_of_range", "a number has over 30 digits", digits)
 
 
 def _number(digits: str) -> float | Fault:
     number = float(digits) if len(digits) <= 2 * _MAX_DIGITS else math.inf
-    return number if math.isfinite(number) else Fault("number_out_of_range", "a number is too large or too long")
+    if math.isfinite(number):
+        return number
+    return Fault("number_out_of_range", "a number is too large or too long", digits)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -66,7 +73,7 @@ _DECODER = json.JSONDecoder(
 
 
 def loads(text: str) -> Any:
-    """Parse, with faults left inside; `find_fault` finds them. Raises `NotJson`."""
+    """Parse, with faults left inside, for `check` and whoever reads a field. Raises `NotJson`."""
     try:
         return _DECODER.decode(text)
     except RecursionError:
@@ -77,14 +84,12 @@ def loads(text: str) -> Any:
 
 
 def check(value: Any) -> None:
-    """Raise `RowRejected` for the first fault anywhere in the value."""
+    """Raise `RowRejected` for what no row may hold anywhere; a number is judged where it is read."""
     pending = [(value, 1)]
     while pending:
         item, depth = pending.pop()
         if depth > _MAX_DEPTH:
             raise RowRejected("too_deep", f"the JSON is nested over {_MAX_DEPTH} deep")
-        if isinstance(item, Fault):
-            raise RowRejected(item.code, item.reason)
         if isinstance(item, _Faulty):
             raise RowRejected("duplicate_key", "an object has one key twice")
         if isinstance(item, str):

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from slaledger.feeds.reasons import RowRejected
+from slaledger.feeds.strict_json import Fault
 
 Row = Mapping[str, Any]
 
@@ -32,8 +33,13 @@ _SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
 
 
 def is_absent(row: Row, field: str) -> bool:
-    """Whether the field is absent, null or the empty text. An empty list is a value."""
+    """Whether the field is absent, null or the empty text. An empty list is a value.
+
+    Raises `RowRejected` where the field holds what its document could not say.
+    """
     value = row.get(field)
+    if isinstance(value, Fault):
+        raise RowRejected(value.code, f"`{field}`: {value.reason}")
     return value is None or (isinstance(value, str) and not value.strip())
 
 

@@ -9,6 +9,7 @@ import json
 import re
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from slaledger.reperform.records import ExportObject, Rejected
 SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_ROW_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
+MAX_DIGITS = 30
+MAX_DEPTH = 256
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
@@ -34,29 +37,58 @@ class Unreadable(Exception):
     """Why an object cannot be read at all."""
 
 
-def no_constant(name: str) -> None:
-    """Refuse `NaN` and its like, which are no JSON."""
-    raise ValueError(f"{name} is no JSON")
+@dataclass(frozen=True)
+class NoNumber:
+    """In place of `NaN` and its like, and of endless numbers: of no type that a field has, so no field can hold it."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
-JSON = json.JSONDecoder(parse_float=Decimal, parse_constant=no_constant)
+def whole(text: str) -> int | NoNumber:
+    """A whole number of JSON."""
+    return int(text) if len(text) <= MAX_DIGITS else NoNumber(text)
+
+
+def fraction(text: str) -> Decimal | NoNumber:
+    """A number of JSON with a point or an exponent."""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return NoNumber(text)
+
+
+JSON = json.JSONDecoder(parse_int=whole, parse_float=fraction, parse_constant=NoNumber)
 
 
 def check_texts(value: Any) -> None:
-    """Raise `Unusable` if any text within, keys too, holds a NUL or what UTF-8 cannot say."""
-    if isinstance(value, str):
-        if "\0" in value:
-            raise Unusable("it holds a NUL")
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise Unusable("it is no valid UTF-8") from None
-    elif isinstance(value, Mapping):
-        check_texts(list(value))
-        check_texts(list(value.values()))
-    elif isinstance(value, list):
-        for item in value:
-            check_texts(item)
+    """Raise `Unusable` if a text within, keys too, holds a NUL or what UTF-8 cannot say, or it is nested too deep."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for item in level:
+            if isinstance(item, str):
+                check_text(item)
+            elif isinstance(item, Mapping):
+                inner += [*item, *item.values()]
+            elif isinstance(item, list):
+                inner += item
+        if not inner:
+            return
+        level = inner
+    raise Unusable(f"it is nested over {MAX_DEPTH} deep")
+
+
+def check_text(text: str) -> None:
+    """Raise `Unusable` if it holds a NUL or what UTF-8 cannot say."""
+    if "\0" in text:
+        raise Unusable("it holds a NUL")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Unusable("it is no valid UTF-8") from None
 
 
 def plain(body: bytes) -> bytes:
@@ -103,7 +135,7 @@ def json_row(line: bytes) -> Fields:
         raise Unusable(f"it is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise Unusable("it is no JSON object")
-    if b"\\u" in line:
+    if b"\\u" in line or line.count(b"[") + line.count(b"{") > MAX_DEPTH:
         check_texts(value)
     return value
 
