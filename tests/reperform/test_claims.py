@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from slaledger.reperform.claims import claims, claims_of, company_key, deadline
+from slaledger.reperform.claims import claims, claims_of, compared, deadline
 from slaledger.reperform.entitlements import entitlements
 from slaledger.reperform.instants import parse
 from slaledger.reperform.records import Account, ClaimMessage, Decision, Fee
@@ -67,7 +67,7 @@ def judged(*messages, **given):
     ],
 )
 def test_companies_are_compared_by_letters_and_digits(one, other, is_same):
-    assert (company_key(one) == company_key(other)) is is_same
+    assert (compared(one) == compared(other)) is is_same
 
 
 @pytest.mark.parametrize(

@@ -64,14 +64,16 @@ def deadline(version: TermsVersion, service_month: str) -> Instant:
     return start_of_day(last, version.time_zone)
 
 
-def company_key(name: str) -> str:
-    """A company's name as it is compared: NFKC, case folded, its letters and digits only (C4).
+def compared(name: str) -> tuple[str, ...]:
+    """What of a company's name is compared, one by one: its letters and digits, in NFKC and case folded (C4).
 
     Folding takes some letters apart, so they are put together again before the marks on them are left out. A name
     without any letter or digit is compared whole.
     """
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(each for each in folded if unicodedata.category(each)[0] in "LN") or folded.strip()
+    folded = map(str.casefold, unicodedata.normalize("NFKC", name))
+    characters = unicodedata.normalize("NFC", "".join(folded))
+    kinds = ((character, unicodedata.category(character)) for character in characters)
+    return tuple(character for character, kind in kinds if kind.startswith(("L", "N"))) or (characters.strip(),)
 
 
 def claims_of(exports: Exports, *, service_month: str, as_of: Instant) -> list[Claim]:
@@ -177,7 +179,7 @@ def _judged(
     if account_id is not None:
         if account_id not in exports.accounts:
             return "rejected", "account_unknown"
-        if company is not None and company_key(company) != company_key(exports.accounts[account_id].company_name):
+        if company is not None and compared(company) != compared(exports.accounts[account_id].company_name):
             return "rejected", "company_mismatch"
         if not entitled:
             return "rejected", "no_contract"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from slaledger.reperform.claims import Claim, company_key
+from slaledger.reperform.claims import Claim, compared
 from slaledger.reperform.findings.month import ContractMonth, Finding, Month, seconds_text
 from slaledger.reperform.records import Span
 
@@ -63,8 +63,7 @@ def _late_words(month: Month, claim: Claim) -> Iterator[Finding]:
         others = {
             "account_id": (message.account_id, claim.given["account_id"]),
             "company_name": tuple(
-                None if name is None else company_key(name)
-                for name in (message.company_name, claim.given["company_name"])
+                None if name is None else compared(name) for name in (message.company_name, claim.given["company_name"])
             ),
             "service_month": (message.service_month, claim.service_month),
             "incident_timeline": (message.incident_timeline, claim.given["incident_timeline"]),

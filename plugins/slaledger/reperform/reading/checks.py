@@ -28,7 +28,7 @@ REQUIRED = ("monitor_id", "location", "checked_at", "status")
 STATUSES = frozenset({"up", "down", "degraded", "unknown"})
 FUTURE = 300 * SECOND
 PARQUET_MAGIC = b"PAR1"
-TICKS_A_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+TIMESTAMP_UNITS = ("s", "ms", "us", "ns")  # each a thousandth of the one before
 
 Checks = dict[tuple[str, str], list[tuple[Instant, str]]]
 Conflicts = dict[tuple[str, str, Instant], dict[str, str]]
@@ -93,8 +93,7 @@ def parquet(body: bytes) -> Iterator[Framed]:
     for index in range(table.num_rows):
         row = {name: column[index] for name, column in values.items()}
         try:
-            if sum(len(value) for value in row.values() if isinstance(value, bytes)) > MAX_ROW_BYTES:
-                raise Unusable("it is over 1 MiB")
+            check_length(row)
             yield index + 1, {name: as_text(value) for name, value in row.items()}
         except Unusable as why:
             yield index + 1, why
@@ -107,12 +106,21 @@ def column_values(column: Any) -> list[Any]:
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if types.is_timestamp(column.type) and column.type.tz is not None:
-        ticks_a_second = TICKS_A_SECOND[column.type.unit]
+        ticks_a_second = 1000 ** TIMESTAMP_UNITS.index(column.type.unit)
         ticks = column.cast("int64").to_pylist()
         return [None if value is None else (value, ticks_a_second) for value in ticks]
     if types.is_string(column.type) or types.is_large_string(column.type):
         column = column.cast("large_binary")
     return column.to_pylist()
+
+
+def check_length(row: dict[str, Any]) -> None:
+    """Raise `Unusable` if the texts of the row have more bytes than a row may have."""
+    left = MAX_ROW_BYTES
+    for value in row.values():
+        left -= len(value) if isinstance(value, bytes) else 0
+    if left < 0:
+        raise Unusable("it is over 1 MiB")
 
 
 def as_text(value: Any) -> Any:

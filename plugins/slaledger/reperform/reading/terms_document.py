@@ -19,7 +19,7 @@ from slaledger.reperform.records import SECOND, Target, TermsVersion
 
 CORE_SERVICES = frozenset({"dashboard", "call_routing", "messaging_engine"})
 CLAIM_FIELDS = frozenset({"company_name", "account_id", "incident_timeline"})
-SECONDS_A_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+SECONDS_A_UNIT = {"s": 1, "m": 60, "h": 60 * 60, "d": 24 * 60 * 60}
 BUSINESS_DAY = "business day"
 # How many digits of each unit a document may have: at most 27 years, or a thousand business days.
 DIGITS = {"s": 8, "m": 7, "h": 5, "d": 4, BUSINESS_DAY: 3}

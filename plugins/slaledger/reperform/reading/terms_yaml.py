@@ -60,9 +60,8 @@ def document(text: str) -> dict[str, Any]:
     """What one document says; raises `Unusable`, or what YAML's reader raises."""
     if len(text.encode()) > MAX_ROW_BYTES:
         raise Unusable("it is over 1 MiB")
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "tag", None) is not None:
-            raise Unusable("it uses an alias or a tag")
+    if any(isinstance(token, yaml.AliasToken | yaml.TagToken) for token in yaml.scan(text, Loader=TextLoader)):
+        raise Unusable("it uses an alias or a tag")
     content = yaml.load(text, Loader=TextLoader)
     if not isinstance(content, dict):
         raise Unusable("it is no mapping")

@@ -24,7 +24,6 @@ from slaledger.reperform.records import ExportObject, Instant, Rejected, TicketE
 SEVERITIES = {"urgent": "P1", "high": "P2", "normal": "P3", "low": "P4"}
 ROLES = frozenset({"end-user", "agent", "admin"})
 STATUSES = frozenset({"open", "pending", "solved", "closed"})  # that tell a rule something
-AUTOMATIC_CHANNELS = ("rule", "system", 8)  # 8 is the number of `rule`
 
 
 @dataclass(frozen=True)
@@ -211,7 +210,7 @@ def audit(row: Fields) -> Audit:
 
 def child_of(child: Fields, row: Fields) -> Child | None:
     """A child event that says something here; what it does not say of itself is its ticket event's."""
-    kind = child.get("event_type") or child.get("type")
+    kind = next((child[name] for name in ("event_type", "type") if child.get(name)), None)
     is_automatic = is_automatic_via(child.get("via") or row.get("via"))
     if kind == "Comment":
         is_public = fields.optional_flag(child, "public")
@@ -240,9 +239,12 @@ def child_of(child: Fields, row: Fields) -> Child | None:
 
 
 def is_automatic_via(via: Any) -> bool:
-    """Whether a rule or the system did it; a channel may stand for itself, in any letter case, or be a number."""
-    channel = via.get("channel") if isinstance(via, dict) else via
-    return (channel.lower() if isinstance(channel, str) else channel) in AUTOMATIC_CHANNELS
+    """Whether a rule or the system did it; a channel may stand for itself, in any case, or be a number: 8 is `rule`."""
+    match via:
+        case {"channel": str(name)} | str(name):
+            return name.lower() in {"rule", "system", "8"}
+        case {"channel": number} | number:
+            return number == 8
 
 
 def changed(child: Fields) -> tuple[str | None, Fields]:
@@ -265,7 +267,7 @@ def optional_identifier(row: Fields, name: str) -> str | None:
     value = row.get(name)
     if value is None or value == "":
         return None
-    if not isinstance(value, int) or isinstance(value, bool):
+    if type(value) is not int:
         raise Unusable(f"{name} is no whole number")
     return str(value)
 
