@@ -169,16 +169,46 @@ def test_of_several_resolutions_the_last_holds():
     told = updates(
         PARTIAL[1],
         ("04-20 10:40", "resolved", None),
-        ("04-20 10:50", "investigating", None),
+        ("04-20 10:50", "investigating", "major_outage"),
         ("04-20 11:30", "resolved", None),
     )
     again = incident("i1", "dashboard", span=DAY_20, resolved_at=None, updates=told)
-    assert declared(world(again)) == [(between("04-20 10:20/11:30"), "major_outage")]
+    spans = [(between("04-20 10:20/10:40"), "major_outage"), (between("04-20 10:50/11:30"), "major_outage")]
+    assert declared(world(again)) == spans
     reopened = replace(again, status="investigating", updates=told[1:])
-    assert declared(world(reopened), as_of=t("04-20 11:00")) == [(between("04-20 10:20/11:00"), "major_outage")]
-    assert declared(world(replace(reopened, resolved_at=t("04-20 10:40"))), as_of=t("04-20 11:00")) == [
-        (between("04-20 10:20/11:00"), "major_outage")
+    spans[1] = (between("04-20 10:50/11:00"), "major_outage")
+    for resolved_at in (None, t("04-20 10:40")):
+        assert declared(world(replace(reopened, resolved_at=resolved_at)), as_of=t("04-20 11:00")) == spans
+
+
+def test_what_is_set_ends_with_a_resolution_that_names_no_component():
+    told = updates(
+        ("04-20 10:00", "investigating", "major_outage"),
+        ("04-20 10:20", "resolved", None),
+        ("04-20 11:00", "investigating", None),
+        ("04-20 11:30", "identified", "major_outage"),
+        ("04-20 11:50", "resolved", None),
+        ("04-20 12:30", "investigating", "partial_outage"),
+        ("04-20 13:00", "resolved", "major_outage"),
+        ("04-20 13:30", "monitoring", None),
+    )
+    spans = [
+        (between("04-20 10:00/10:20"), "major_outage"),
+        (between("04-20 11:30/11:50"), "major_outage"),
+        (between("04-20 12:30/13:00"), "partial_outage"),
     ]
+    reopened = incident("i1", "dashboard", span=DAY_20, resolved_at=None, updates=told)
+    assert declared(world(replace(reopened, status="monitoring"))) == spans
+    # Its last resolution is that of 11:50.
+    assert declared(world(replace(reopened, updates=told[3:]))) == spans[:2]
+
+
+def test_what_is_set_at_the_instant_of_a_resolution_and_after_it_stays():
+    told = updates(("04-20 10:20", "resolved", None), ("04-20 10:20", "investigating", "major_outage"))
+    reopened = replace(incident("i1", "dashboard", span=DAY_20, updates=told), status="investigating")
+    assert declared(world(reopened), as_of=t("04-20 11:00")) == [(between("04-20 10:20/11:00"), "major_outage")]
+    backwards = replace(reopened, updates=told[::-1])
+    assert declared(world(backwards), as_of=t("04-20 11:00")) == []
 
 
 def test_of_two_updates_of_an_instant_the_first_listed_is_the_later():

@@ -232,7 +232,7 @@ def reopened(stage: Stage, at: int, *, is_left_open: bool = False) -> None:
 
     updates = [
         (times[0], "investigating", setting(MAJOR)),
-        (times[1], "resolved", setting(OPERATIONAL, OPERATIONAL, None, MAJOR)),
+        (times[1], "resolved", setting(OPERATIONAL, None, None, MAJOR)),
         (
             times[2],
             world.one("investigating", "identified"),
@@ -244,7 +244,8 @@ def reopened(stage: Stage, at: int, *, is_left_open: bool = False) -> None:
     if not is_left_open:
         updates.append((times[3], "resolved", setting(OPERATIONAL, None)))
     if not is_left_open and world.chance(30):
-        updates.append((times[3] + world.one(1, HOUR), "postmortem", setting(MAJOR, None)))
+        # Too late to be told, even where nothing else was: the impact speaks (S2).
+        updates.append((times[3] + world.one(1, HOUR), "postmortem", world.one(dict.fromkeys(ids, MAJOR), {})))
     if stage.terms.availability["evidence"] == "both":
         stage.watch((at - HOUR, at + 4 * HOUR))
     scene.calm.append(

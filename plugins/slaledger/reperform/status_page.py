@@ -135,7 +135,7 @@ def _component_spans(
 ) -> Iterator[tuple[str, Span, str]]:
     """(component, span, status) for each time that the incident has a component in anything but `operational`."""
     end = as_of if resolved_at is None else min(resolved_at, as_of)
-    # What updates set ends with the update that resolved (S1), whatever `resolved_at` says beside it.
+    # What updates set ends with the update that resolved for good (S1), whatever `resolved_at` says beside it.
     resolving_at = _resolving_update(incident)
     settled_at = resolved_at if resolving_at is None else resolving_at
     updates = [
@@ -161,12 +161,13 @@ def _in_time_order(updates: tuple[Update, ...]) -> list[Update]:
 
 
 def _spans_of_updates(updates: list[Update], end: Instant) -> Iterator[tuple[str, Span, str]]:
-    """S1: from the update that set a status to the one that changed it, or the end."""
+    """S1: from the update that set a status to the one that changed it or resolved the incident, or the end."""
     for component_id in sorted({component_id for update in updates for component_id, _ in update.changes}):
+        # A resolution ends what was set, whether it names the component or not, and whatever it sets itself.
         words = [
-            (update.at, dict(update.changes)[component_id])
+            (update.at, "operational" if update.status == "resolved" else dict(update.changes)[component_id])
             for update in updates
-            if component_id in dict(update.changes)
+            if update.status == "resolved" or component_id in dict(update.changes)
         ]
         for (start, status), (until, _) in zip(words, [*words[1:], (end, "")], strict=True):
             if status != "operational" and start < until:

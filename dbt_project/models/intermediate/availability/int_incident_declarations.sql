@@ -35,24 +35,43 @@ incidents_open as (
         and incidents.created_at <= current_build.as_of
 ),
 
--- The newest update of a document stands first, so of two at one instant the
--- later ordinal came before.
+-- What was set is over with a resolution, which need not name it; so is what it
+-- sets itself (S1). The newest update of a document stands first, so of two at
+-- one instant the later ordinal came before.
+updates_until_resolved as (
+    select
+        updates.*,
+        min(updates.updated_at) filter (
+            where updates.status = 'resolved'
+        ) over (
+            partition by updates.incident_id
+            order by updates.updated_at asc, updates.update_ordinal desc
+            rows between current row and unbounded following
+        ) as next_resolved_at
+    from updates
+),
+
 settings as (
     select
         incidents_open.incident_id,
-        updates.updated_at as started_at,
-        incidents_open.settings_ended_at as ended_at,
-        updates.update_ordinal,
+        updates_until_resolved.updated_at as started_at,
+        updates_until_resolved.update_ordinal,
+        least(
+            incidents_open.settings_ended_at,
+            updates_until_resolved.next_resolved_at
+        ) as ended_at,
         settled.component ->> 'component_id' as component_id,
         settled.component ->> 'new_status' as status
-    from updates
+    from updates_until_resolved
     inner join incidents_open
         on
-            updates.incident_id = incidents_open.incident_id
-            and updates.updated_at <= incidents_open.settings_ended_at
+            updates_until_resolved.incident_id = incidents_open.incident_id
+            and updates_until_resolved.updated_at
+            <= incidents_open.settings_ended_at
     cross join
         lateral
-        jsonb_array_elements(updates.components) as settled (component)
+        jsonb_array_elements(updates_until_resolved.components)
+            as settled (component)
 ),
 
 settings_until as (
