@@ -146,6 +146,8 @@ def test_the_smallest_rows_lack_what_may_be_absent(tmp_path: Path) -> None:
         ({"public": True, "via": {"channel": "rule"}}, {}, {"is_automatic": True}),
         ({"public": True, "via": {"channel": "system"}}, {}, {"is_automatic": True}),
         ({"public": True, "via": {"channel": 8}}, {}, {"is_automatic": True}),
+        ({"public": True, "via": {"channel": "8"}}, {}, {"is_automatic": True}),
+        ({"public": True, "via": {"channel": "80"}}, {}, {"is_automatic": False}),
         ({"public": True, "via": {"channel": "api"}}, {"via": {"channel": "rule"}}, {"is_automatic": False}),
         ({"public": True, "via": {}}, {"via": {"channel": "rule"}}, {"is_automatic": True}),
         ({"public": True}, {"via": {"channel": "web"}}, {"is_automatic": False}),
@@ -196,6 +198,19 @@ def test_an_empty_object_is_an_export_of_no_rows(tmp_path: Path) -> None:
     """And so is a page without items."""
     assert read(tmp_path, b" \n") == []
     assert read(tmp_path, page(tickets=[], end_time=1)) == []
+
+
+def test_nothing_of_the_wrapper_costs_a_row(tmp_path: Path) -> None:
+    """A list that is null is as if absent; the lists alone have to be there once."""
+    body = json.dumps({"tickets": [ZENDESK_TICKET], "ticket_events": None, "users": None, "x": 0})
+    for more in (
+        '"count": NaN',
+        '"count": 1, "count": 1e999',
+        '"after_url": "\\u0000\\ud83d"',
+        '"x": {"a": 1, "a": 2}',
+    ):
+        (row,) = read(tmp_path, body.replace('"x": 0', more).encode())
+        assert isinstance(row, Record)
 
 
 def test_a_bad_byte_costs_its_row_alone(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from typing import Any
 
@@ -302,6 +303,43 @@ def test_a_row_that_cannot_be_used_is_rejected_alone(name: str, row: Any) -> Non
     assert len(exports.ticket_events) == (0 if name == "users" else 1)
 
 
-@pytest.mark.parametrize(("body", "faults"), [("{}", [0]), ("[]", [0]), ("{", [0]), ('{"users": {}}', [0]), ("", [])])
-def test_a_document_without_a_list_cannot_be_read(body: str, faults: list[int]) -> None:
-    assert rejected_rows(read(put("tickets/zendesk/a", body))) == faults
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("{}", "[]", "{", "NaN", '{"users": {}}', '{"users": null}', '{"users": NaN}'),
+        *('{"users": [], "tickets": {}}', '{"users": [], "users": []}', '{"users": [\xff]}'),
+    ],
+)
+def test_a_document_without_a_list_cannot_be_read(body: str) -> None:
+    assert rejected_rows(read(put("tickets/zendesk/a", body.encode("latin-1")))) == [0]
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", b"\xef\xbb\xbf", gzip.compress(b"\t")])
+def test_a_blank_object_has_no_rows_and_no_fault(body: bytes) -> None:
+    assert rejected_rows(read(put("tickets/zendesk/a", body), put("status_page/statuspage/a", body))) == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        *('"users": null', '"count": 1, "count": 2', '"count": NaN', '"count": 1e999', '"next_page": "\\u0000\\ud83d"'),
+        *('"next_page": "caf\xe9"', '"x": {"a": 1, "a": 2}', '"\xff": 1'),
+    ],
+)
+def test_nothing_of_a_wrapper_costs_a_row(more: str) -> None:
+    body = f'{{"tickets": [{json.dumps(ticket())}], {more}}}'.encode("latin-1")
+    for packed in (body, gzip.compress(body), b"\xef\xbb\xbf" + body):
+        exports = read(put("tickets/zendesk/a", packed))
+        assert len(exports.ticket_events) == 1 and exports.rejected == []
+
+
+@pytest.mark.parametrize(
+    "fault", [b'"id": 70, "id": 70', b'"id": 70, "x": [{"a": 1, "a": 1}]', b'"id": 70, "x": "\xe9"']
+)
+def test_what_no_row_may_hold_anywhere_costs_the_row_alone(fault: bytes) -> None:
+    bad = json.dumps(ticket()).encode().replace(b'"id": 70', fault)
+    exports = read(
+        put("tickets/zendesk/a", b'{"tickets": [' + bad + b", " + json.dumps(ticket(id=80)).encode() + b"]}")
+    )
+    assert rejected_rows(exports) == [1]
+    assert [event.ticket_id for event in exports.ticket_events] == ["80"]

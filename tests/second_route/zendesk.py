@@ -38,6 +38,8 @@ AUTOMATIC = (
     "Rule",
     8,
     {"channel": 8},
+    "8",
+    {"channel": "8"},
 )
 BY_HAND = (None, {"channel": "web"}, {"channel": "api"}, "Web form", 4)
 PAGE = 300

@@ -20,8 +20,9 @@ _PRIORITIES = ("urgent", "high", "normal", "low")
 _ROLES = ("end-user", "agent", "admin")
 _TRACKED_FIELDS = ("priority", "status")
 
-# A channel is named, or numbered: 8 is `rule`. Where a comment is not exported in full, `via` itself is the name.
-_AUTOMATIC_CHANNELS = ("rule", "system", 8)
+# A channel is named, or numbered, as text or not: 8 is `rule`. Where a comment is not exported in full, `via` itself is
+# the name.
+_AUTOMATIC_CHANNELS = ("rule", "system", "8", 8)
 
 _KEPT_CHILD = {
     **dict.fromkeys(("id", "event_type", "type", "public", "comment_public", "author_id", "field_name")),
