@@ -72,6 +72,18 @@ def test_page_may_be_named_by_its_items_alone(tmp_path: Path) -> None:
     assert row.values["page_id"] == "p"
 
 
+def test_what_cannot_be_used_of_a_page_is_as_if_absent(tmp_path: Path) -> None:
+    """It is no row, and costs none."""
+    unusable = [
+        *(None, [], {"id": 5, "updated_at": "now"}, {"id": "x" * 257, "updated_at": "2026-04-01"}),
+        *({"id": "\x00"}, {"id": "\ud83d"}, {"id": float("nan"), "updated_at": 10**31}),
+    ]
+    for page in unusable:
+        (document,), (row,) = read(tmp_path, {"page": page, "incidents": [INCIDENT], "scheduled_maintenances": None})
+        assert (document.kind, document.page_id, document.page_updated_at) == ("incidents", None, None)
+        assert isinstance(row, Record)
+
+
 def test_bad_item_was_listed_all_the_same(tmp_path: Path) -> None:
     """It is neither withdrawn nor resolved by its quarantine; its neighbours load."""
     (document,), rows = read(tmp_path, {"incidents": [{**INCIDENT, "impact": "huge"}, {**INCIDENT, "id": "i2"}]})

@@ -41,6 +41,8 @@ def test_lines_end_at_a_line_feed_alone_and_blank_ones_are_none() -> None:
         json.dumps(NOTICE | {"note": "\0"}).encode(),
         json.dumps(NOTICE | {"note": [{"\0": 1}]}).encode(),
         json.dumps(NOTICE | {"note": "\ud800"}).encode(),
+        json.dumps(NOTICE).encode().replace(b"{", b'{"notice_id": "n1", '),
+        json.dumps(NOTICE | {"note": 0}).encode().replace(b'"note": 0', b'"note": [{"a": 1, "a": 1}]'),
         json.dumps(NOTICE).encode().replace(b'"n1"', b'"n\xff"'),
         json.dumps(NOTICE).encode() + b"\0",
         b"[" * 100_000,

@@ -165,7 +165,13 @@ def test_a_status_without_a_list_of_incidents_says_nothing_about_them() -> None:
     assert rejected_rows(exports) == [0]
 
 
-@pytest.mark.parametrize("page", [None, [], {}, {"id": 5, "updated_at": "2026-04-01"}])
+@pytest.mark.parametrize(
+    "page",
+    [
+        *(None, [], {}, {"id": 5, "updated_at": "2026-04-01"}, {"id": "\0"}, {"id": "\ud83d", "updated_at": 10**31}),
+        {"id": [], "updated_at": float("nan")},
+    ],
+)
 def test_a_page_that_says_nothing_usable_costs_no_incident(page: Any) -> None:
     body = json.dumps({"page": page, "incidents": [incident()]})
     (found,) = read(put("status_page/statuspage/a", body, is_complete=True)).documents
@@ -174,7 +180,14 @@ def test_a_page_that_says_nothing_usable_costs_no_incident(page: Any) -> None:
     assert not found.is_complete
 
 
-@pytest.mark.parametrize("body", ["{", "[]", '{"incidents": {}}', '{"incidents": [1}', "\x1f\x8b"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("{", "[]", '{"incidents": {}}', '{"incidents": [1}', "\x1f\x8b", '{"incidents": null}'),
+        *('{"incidents": [], "scheduled_maintenances": {}}', '{"incidents": [], "incidents": []}'),
+        '{"status": {}, "incidents": [], "scheduled_maintenances": null}',
+    ],
+)
 def test_a_document_that_cannot_be_read_is_rejected_whole(body: str) -> None:
     exports = read(put("status_page/statuspage/a", body))
     assert exports.documents == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,18 @@ def load(path: Path) -> Any:
         root = strict_json.loads(document(path, errors="surrogateescape"))
     except strict_json.NotJson as error:
         raise ObjectRejected("not_json", error.reason) from None
-    if strict_json.is_faulty(root):
-        raise ObjectRejected("not_json", "the document has one key twice, or is no JSON")
     return root
+
+
+def lists(root: Any, names: Collection[str]) -> dict[str, list[Any]]:
+    """The lists of rows of a document by their names, in that order; null is as if absent. Else it is only a wrapper.
+
+    Empty where there are none, or one is no list. Raises `ObjectRejected` where one is there twice.
+    """
+    if isinstance(root, strict_json.Repeating) and not root.repeated.isdisjoint(names):
+        raise ObjectRejected("not_json", "the document has a list of rows twice")
+    found = {name: root[name] for name in names if root.get(name) is not None} if isinstance(root, dict) else {}
+    return found if all(isinstance(items, list) for items in found.values()) else {}
 
 
 def check_row(item: Any) -> None:

@@ -97,11 +97,13 @@ OBJECT_REASONS = _listed(
     Reason("csv_header", "The CSV header lacks a required column, or has one twice.", "Export every column once."),
     Reason("csv_quotes", "Quotes are unbalanced: rows cannot be told apart.", "Export RFC 4180 CSV."),
     Reason("not_ndjson", "The object is a JSON array or pretty-printed.", "Export one JSON object a line."),
-    Reason("not_json", "The object is no JSON document.", "Export the API's answer as it is."),
+    Reason(
+        "not_json", "The object is no JSON document, or has a list of rows twice.", "Export the API's answer as it is."
+    ),
     Reason("not_status_page", "The document is none of Statuspage's three.", "Export the API's answer as it is."),
     Reason(
         "not_zendesk",
-        "The document has no lists of `tickets`, `ticket_events` or `users`.",
+        "The document has no lists of `tickets`, `ticket_events` or `users`, or one of them is no list.",
         "Export the pages of Zendesk's incremental exports as they are.",
     ),
     Reason("document_too_large", "The document is over 64 MiB.", "Export pages."),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from slaledger.feeds import json_documents, strict_json, values
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
@@ -23,6 +23,8 @@ _COMPONENT_STATUSES = (
     "major_outage",
     "under_maintenance",
 )
+
+_Value = TypeVar("_Value")
 
 # What the quarantine keeps of an incident: ids, states and times, never names and texts.
 KEPT_FIELDS: Mapping[str, Any] = {
@@ -66,15 +68,12 @@ def read(path: Path, notes: Notes) -> tuple[list[Document], Iterator[Record | Re
     root = json_documents.load(path)
     if root is None:
         return [], iter(())
-    lists = {
-        name: root[name]
-        for name in ("incidents", "scheduled_maintenances")
-        if isinstance(root, dict) and isinstance(root.get(name), list)
-    }
-    is_summary = isinstance(root, dict) and "status" in root
+    lists = json_documents.lists(root, ("incidents", "scheduled_maintenances"))
+    is_summary = bool(lists) and "status" in root
     if not lists or (is_summary and len(lists) < 2):
         raise ObjectRejected("not_status_page", "no summary, incidents or scheduled_maintenances document")
-    page_id, page_updated_at = _page(root)
+    page_id = _of_page(root, values.optional_text, "id")
+    page_updated_at = _of_page(root, values.optional_instant, "updated_at")
     ids = {name: tuple(_ids(items)) for name, items in lists.items()}
     kinds = ["summary"] if is_summary else list(lists)
     documents = [
@@ -90,14 +89,14 @@ def read(path: Path, notes: Notes) -> tuple[list[Document], Iterator[Record | Re
     return documents, _rows(lists, page_id, notes, is_summary=is_summary)
 
 
-def _page(root: Mapping[str, Any]) -> tuple[str | None, datetime | None]:
-    page = root.get("page", {})
+def _of_page(root: Mapping[str, Any], read: Callable[[Mapping[str, Any], str], _Value], field: str) -> _Value | None:
+    """A field of `page`, which is no row: what cannot be used is as if absent."""
     try:
-        strict_json.check(page)
-        page = values.mapping(page, "page")
-        return values.optional_text(page, "id"), values.optional_instant(page, "updated_at")
-    except RowRejected as error:
-        raise ObjectRejected("not_status_page", f"`page` cannot be read: {error.reason}") from None
+        page = values.mapping(root.get("page"), "page")
+        strict_json.check(page.get(field))
+        return read(page, field)
+    except RowRejected:
+        return None
 
 
 def _ids(items: list[Any]) -> Iterator[str]:

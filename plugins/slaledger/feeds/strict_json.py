@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,8 +40,13 @@ class NotJson(Exception):
         self.reason = reason
 
 
-class _Faulty(dict):
-    """A JSON object that is not to be used."""
+class Repeating(dict):
+    """A JSON object that has keys twice (`repeated`), each with its last value. No row may hold one."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        times = Counter(name for name, _ in pairs)
+        self.repeated = frozenset(name for name in times if times[name] > 1)
 
 
 def _constant(name: str) -> Fault:
@@ -62,9 +68,7 @@ def _number(digits: str) -> float | Fault:
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     record = dict(pairs)
-    if len(record) != len(pairs):
-        return _Faulty(record)
-    return record
+    return record if len(record) == len(pairs) else Repeating(pairs)
 
 
 _DECODER = json.JSONDecoder(
@@ -90,7 +94,7 @@ def check(value: Any) -> None:
         item, depth = pending.pop()
         if depth > _MAX_DEPTH:
             raise RowRejected("too_deep", f"the JSON is nested over {_MAX_DEPTH} deep")
-        if isinstance(item, _Faulty):
+        if isinstance(item, Repeating):
             raise RowRejected("duplicate_key", "an object has one key twice")
         if isinstance(item, str):
             _check_text(item)
@@ -100,11 +104,6 @@ def check(value: Any) -> None:
             pending += [(child, depth + 1) for child in item.values()]
         elif isinstance(item, list):
             pending += [(child, depth + 1) for child in item]
-
-
-def is_faulty(value: Any) -> bool:
-    """Whether the value itself is a fault, or an object with one key twice; what it holds is not looked at."""
-    return isinstance(value, (Fault, _Faulty))
 
 
 def _check_text(text: str) -> None:

@@ -57,8 +57,8 @@ def read(path: Path) -> Iterator[Record | Reject]:
     root = json_documents.load(path)
     if root is None:
         return iter(())
-    lists = {name: root[name] for name in _KINDS if isinstance(root, dict) and name in root}
-    if not lists or not all(isinstance(items, list) for items in lists.values()):
+    lists = json_documents.lists(root, _KINDS)
+    if not lists:
         raise ObjectRejected("not_zendesk", "no document with lists of tickets, ticket_events or users")
     return _rows(lists)
 

@@ -7,8 +7,9 @@ import gzip
 import io
 import json
 import re
+import string
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -60,17 +61,53 @@ def fraction(text: str) -> Decimal | NoNumber:
         return NoNumber(text)
 
 
-JSON = json.JSONDecoder(parse_int=whole, parse_float=fraction, parse_constant=NoNumber)
+class Ambiguous(dict[str, Any]):
+    """A JSON object that says `twice` what is under these keys; of each the last."""
+
+    twice: set[str]
+
+
+def unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of a row, which says everything once."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise Unusable("it has a key twice")
+    return found
+
+
+def perhaps_ambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object of a document: of its wrapper or of a row, which only its place tells."""
+    found: dict[str, Any] = {}
+    twice = set()
+    for key, value in pairs:
+        if key in found:
+            twice.add(key)
+        found[key] = value
+    if twice:
+        found = Ambiguous(found)
+        found.twice = twice
+    return found
+
+
+ROW = json.JSONDecoder(object_pairs_hook=unambiguous, parse_int=whole, parse_float=fraction, parse_constant=NoNumber)
+DOCUMENT = json.JSONDecoder(
+    object_pairs_hook=perhaps_ambiguous, parse_int=whole, parse_float=fraction, parse_constant=NoNumber
+)
 
 
 def check_texts(value: Any) -> None:
-    """Raise `Unusable` if a text within, keys too, holds a NUL or what UTF-8 cannot say, or it is nested too deep."""
+    """Raise `Unusable` if a text within, keys too, holds a NUL or what UTF-8 cannot say.
+
+    Or if an object within is ambiguous, or it is nested too deep.
+    """
     level = [value]
     for _ in range(MAX_DEPTH):
         inner: list[Any] = []
         for item in level:
             if isinstance(item, str):
                 check_text(item)
+            elif isinstance(item, Ambiguous):
+                raise Unusable("it has a key twice")
             elif isinstance(item, Mapping):
                 inner += [*item, *item.values()]
             elif isinstance(item, list):
@@ -128,7 +165,7 @@ def json_row(line: bytes) -> Fields:
     if len(line) > MAX_ROW_BYTES:
         raise Unusable("it is over 1 MiB")
     try:
-        value = JSON.decode(line.decode())
+        value = ROW.decode(line.decode())
     except UnicodeDecodeError:
         raise Unusable("it is no valid UTF-8") from None
     except (ValueError, RecursionError) as error:
@@ -177,15 +214,26 @@ def csv_rows(body: bytes) -> Iterator[Framed]:
             yield before + 1, dict(zip(header, cells, strict=True))
 
 
-def json_document(body: bytes) -> Fields:
-    """The one JSON object that a body is; raises `Unreadable`. Texts in it are still to be checked, row by row."""
+def json_document(body: bytes, names: Sequence[str]) -> tuple[Fields, dict[str, list[Any]]]:
+    """The one JSON object that a body is, and those of the lists of these names that it has; null is no list.
+
+    Of a blank body both are empty. Raises `Unreadable` where there is no list at all, or something else in place of
+    one, or a list twice. What is in the lists is still to be checked, row by row; all else is none of a row's.
+    """
+    text = plain(body).decode(errors="surrogateescape")
+    if not text.strip(string.whitespace):
+        return {}, {}
     try:
-        value = JSON.decode(body.removeprefix(BOM).decode(errors="surrogateescape"))
+        value = DOCUMENT.decode(text)
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"it is no JSON: {error}") from error
     if not isinstance(value, dict):
         raise Unreadable("it is no JSON object")
-    return value
+    lists = {name: value[name] for name in names if value.get(name) is not None}
+    twice = value.twice if isinstance(value, Ambiguous) else set()
+    if not lists or twice.intersection(names) or not all(isinstance(rows, list) for rows in lists.values()):
+        raise Unreadable(f"it has none of {', '.join(names)}, or one twice, or something else in place of one")
+    return value, lists
 
 
 def document_row(value: Any) -> Fields:

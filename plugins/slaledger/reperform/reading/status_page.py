@@ -10,6 +10,7 @@ from slaledger.reperform.reading.rows import (
     Fields,
     Unreadable,
     Unusable,
+    check_texts,
     document_row,
     json_document,
     rejection,
@@ -38,22 +39,21 @@ def read(objects: Iterable[ExportObject], *, rejected: list[Rejected]) -> list[P
     """The documents in order of export; a document with both lists but no `status` is one of each kind."""
     documents = []
     for source in sorted(objects, key=lambda source: (source.exported_at, source.key)):
-        if source.body:
-            try:
-                documents += page_documents(source, rejected=rejected)
-            except Unreadable as why:
-                rejected.append(rejection(source, 0, why))
+        try:
+            documents += page_documents(source, rejected=rejected)
+        except Unreadable as why:
+            rejected.append(rejection(source, 0, why))
     return documents
 
 
 def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[PageDocument]:
-    """What one object says; raises `Unreadable` if it lists neither incidents nor maintenances."""
-    content = json_document(source.body)
+    """What one object says; raises `Unreadable` if it lists neither incidents nor maintenances, a summary not both."""
+    content, lists = json_document(source.body, LISTS)
+    is_summary = "status" in content
+    if is_summary and len(lists) < len(LISTS):
+        raise Unreadable("it is a summary without one of its lists")
     page = content.get("page")
     page = page if isinstance(page, dict) else {}
-    lists = {name: content[name] for name in LISTS if isinstance(content.get(name), list)}
-    if not lists:
-        raise Unreadable("it has neither incidents nor scheduled_maintenances")
     usable: dict[str, dict[str, Incident]] = {name: {} for name in lists}
     listed = [(name, value) for name, values in lists.items() for value in values]
     for number, (name, value) in enumerate(listed, start=1):
@@ -63,7 +63,6 @@ def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[Pa
             rejected.append(rejection(source, number, why))
         else:
             usable[name][found.incident_id] = found
-    is_summary = "status" in content and "incidents" in lists
     page_id = usable_or_none(fields.optional_text, page, "id")
     kinds = {"summary": "incidents"} if is_summary else {name: name for name in lists}
     return [
@@ -89,6 +88,7 @@ def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[Pa
 def usable_or_none(get: Callable[[Fields, str], Value], page: Fields, name: str) -> Value | None:
     """A field of the page wrapper, which is no row: what cannot be used is as if absent."""
     try:
+        check_texts(page.get(name))
         return get(page, name)
     except Unusable:
         return None

@@ -12,7 +12,6 @@ from slaledger.reperform.reading.rows import (
     Fields,
     Framed,
     Rank,
-    Unreadable,
     Unusable,
     document_row,
     in_force,
@@ -24,6 +23,8 @@ from slaledger.reperform.records import ExportObject, Instant, Rejected, TicketE
 SEVERITIES = {"urgent": "P1", "high": "P2", "normal": "P3", "low": "P4"}
 ROLES = frozenset({"end-user", "agent", "admin"})
 STATUSES = frozenset({"open", "pending", "solved", "closed"})  # that tell a rule something
+# What it takes for a ticket to be merged, or spam.
+ENDINGS = {"merged_into": {"closed_by_merge"}, "marked_spam": {"spam", "deleted"}}
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,16 @@ class Child:
 
 @dataclass(frozen=True)
 class Audit:
-    """A ticket event with those of its children that say something here, in their order; all happened at `at`."""
+    """A ticket event with those of its children that say something here, in their order; all happened at `at`.
+
+    `marks` are what it did to the ticket of `closed_by_merge` and `spam`, tags that it added, and `deleted`.
+    """
 
     audit_id: str
     ticket_id: str
     at: Instant
     children: tuple[Child, ...]
+    marks: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -90,8 +95,10 @@ def events(
 
     found: list[tuple[Rank, TicketEvent]] = []
     changes: dict[str, list[Child]] = defaultdict(list)
+    marked: dict[str, dict[str, Instant]] = defaultdict(dict)  # by ticket and mark, the last time
     # At one instant ids decide, as numbers: as texts, 100 is before 99 (decision 0010).
     for rank, audit in sorted(audits.values(), key=lambda each: (each[1].at, int(each[1].audit_id))):
+        marked[audit.ticket_id] |= dict.fromkeys(audit.marks, audit.at)
         for position, child in enumerate(audit.children, start=1):
             event = child_event(child, audit, position=position, actor=actor(child.actor_id))
             user_id = None if child.is_automatic else unknown(child.actor_id)
@@ -113,15 +120,21 @@ def events(
             unknown_user_id=unknown(ticket.submitter_id),
         )
         found.append((rank, created))
-        # The export does not say when a tag was set: at the latest when the ticket last changed.
-        at = ticket.created_at if ticket.updated_at is None else ticket.updated_at
-        marks = {"merged_into": ticket.is_merged, "marked_spam": ticket.is_spam}
-        found += [
-            (rank, TicketEvent(ticket_id=ticket.ticket_id, event_id=kind, at=at, type=kind, actor="system"))
-            for kind, is_marked in marks.items()
-            if is_marked
-        ]
+        found += [(rank, event) for event in endings(ticket, marked[ticket.ticket_id])]
     return found
+
+
+def endings(ticket: Ticket, marked: Mapping[str, Instant]) -> Iterator[TicketEvent]:
+    """That a ticket was merged, or marked as spam: once the last of what it takes was there.
+
+    Where no ticket event tells of it, at the latest when the ticket last changed.
+    """
+    last_change = ticket.created_at if ticket.updated_at is None else ticket.updated_at
+    for kind, is_so in (("merged_into", ticket.is_merged), ("marked_spam", ticket.is_spam)):
+        if is_so:
+            is_told = ENDINGS[kind] <= marked.keys()
+            at = max(marked[mark] for mark in ENDINGS[kind]) if is_told else last_change
+            yield TicketEvent(ticket_id=ticket.ticket_id, event_id=kind, at=at, type=kind, actor="system")
 
 
 def child_event(child: Child, audit: Audit, *, position: int, actor: str) -> TicketEvent:
@@ -152,13 +165,8 @@ def of_kind(ranked: list[tuple[Rank, Any]], kind: type, key: str) -> dict[str, t
 
 def frame(body: bytes) -> Iterator[Framed]:
     """The tickets, ticket events and users of a document, each under the name of its list."""
-    if not body:
-        return
-    content = json_document(body)
-    lists = [(name, content[name]) for name in PARSERS if isinstance(content.get(name), list)]
-    if not lists:
-        raise Unreadable(f"it has none of {', '.join(PARSERS)}")
-    listed = [(name, value) for name, values in lists for value in values]
+    _, lists = json_document(body, tuple(PARSERS))
+    listed = [(name, value) for name, values in lists.items() for value in values]
     for number, (name, value) in enumerate(listed, start=1):
         try:
             yield number, {name: document_row(value)}
@@ -199,18 +207,41 @@ def audit(row: Fields) -> Audit:
     """A ticket event."""
     if fields.optional_list(row, "child_events") is None:
         raise Unusable("child_events is missing")
-    told = (child_of(child, row) for child in fields.objects(row, "child_events"))
+    listed = fields.objects(row, "child_events")
+    told = [child_of(child, row) for child in listed]
     return Audit(
         audit_id=identifier(row, "id"),
         ticket_id=identifier(row, "ticket_id"),
         at=fields.instant(row, "created_at"),
         children=tuple(child for child in told if child is not None),
+        marks=frozenset().union(*(marks_of(child) for child in listed)),
     )
+
+
+def marks_of(child: Fields) -> set[str]:
+    """What a change does to the ticket of what an ending takes, in either spelling of changes."""
+    if kind_of(child) != "Change":
+        return set()
+    name, change = changed(child)
+    deletes = {"deleted"} if name == "status" and change.get(name) == "deleted" else set()
+    if child.get("added_tags") is not None:
+        return deletes | tags(child["added_tags"]) & {"closed_by_merge", "spam"}
+    after = (
+        child.get("tags") if "field_name" not in child else child.get("value") if child["field_name"] == "tags" else ()
+    )
+    return deletes | (tags(after) - tags(child.get("previous_value"))) & {"closed_by_merge", "spam"}
+
+
+def tags(value: Any) -> set[str]:
+    """Tags of a list, or of a text with blanks between them; anything else holds none."""
+    if isinstance(value, str):
+        return set(value.split())
+    return {tag for tag in value if isinstance(tag, str)} if isinstance(value, list) else set()
 
 
 def child_of(child: Fields, row: Fields) -> Child | None:
     """A child event that says something here; what it does not say of itself is its ticket event's."""
-    kind = next((child[name] for name in ("event_type", "type") if child.get(name)), None)
+    kind = kind_of(child)
     is_automatic = is_automatic_via(child.get("via") or row.get("via"))
     if kind == "Comment":
         is_public = fields.optional_flag(child, "public")
@@ -236,6 +267,11 @@ def child_of(child: Fields, row: Fields) -> Child | None:
     if name == "status" and (status := fields.optional_text(change, name)) in STATUSES:
         return Child("status_changed", updater_id, is_automatic, status=status)
     return None
+
+
+def kind_of(child: Fields) -> Any:
+    """`Comment`, `Change` or another; the export and the audit name it differently."""
+    return next((child[name] for name in ("event_type", "type") if child.get(name)), None)
 
 
 def is_automatic_via(via: Any) -> bool:
