@@ -241,13 +241,17 @@ def the_survivor_of_a_merge_keeps_the_earliest_creation_and_its_replies(world: W
 @case("rule_R5")
 def what_is_merged_into_nothing_or_in_a_circle(world: World, expect: Expected) -> None:
     world.customer("r5-circle")
-    for ticket_id in ("r5-nowhere", "r5-round-1", "r5-round-2"):
+    for ticket_id in ("r5-nowhere", "r5-somewhere", "r5-round-1", "r5-round-2"):
         world.ticket(ticket_id, "A-r5-circle", MONDAY)
     world.event("r5-nowhere", "merged_into", on(6, "12:00:00"), "agent")
+    world.event("r5-somewhere", "merged_into", on(6, "12:00:00"), "agent", target_ticket_id="r5-unheard-of")
     world.event("r5-round-1", "merged_into", on(6, "12:00:00"), "agent", target_ticket_id="r5-round-2")
     world.event("r5-round-2", "merged_into", on(6, "12:05:00"), "agent", target_ticket_id="r5-round-1")
-    for ticket_id in ("r5-nowhere", "r5-round-1"):
+    for ticket_id in ("r5-nowhere", "r5-somewhere", "r5-round-1"):
         expect.response(ticket_id, APRIL, outcome="not_measured", reason="merged")
+    # A merge that names no survivor, as Zendesk's never does, leaves nothing to look for.
+    expect.finding("r5-nowhere", APRIL)
+    expect.finding("r5-somewhere", APRIL, "merge_survivor_unknown")
     expect.finding("r5-round-2", APRIL, "merge_in_a_circle")
 
 

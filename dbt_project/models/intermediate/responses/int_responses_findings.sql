@@ -134,8 +134,7 @@ final as (
         'merge_survivor_unknown' as code,
         of_month.ticket_id as subject,
         survivors.object_id,
-        'It was merged into '
-        || coalesce('ticket ' || survivors.survivor_ticket_id, 'a ticket')
+        'It was merged into ticket ' || survivors.survivor_ticket_id
         || ', of which no creation is known.' as detail
     from of_month
     inner join survivors
@@ -144,7 +143,9 @@ final as (
         on
             survivors.survivor_ticket_id = creations.ticket_id
             and creations.is_creation_known
-    where creations.ticket_id is null
+    where
+        creations.ticket_id is null
+        and survivors.survivor_ticket_id is not null
     union all
     select
         'merge_in_a_circle' as code,

@@ -77,9 +77,8 @@ def _merged(
         if last == ticket_id:
             told = "Merges lead back to it: the last of them is ignored, and it survives."
             yield Finding("merge_in_a_circle", ticket_id, source, told)
-    elif not any(event.type == "created" for event in events.get(target, [])):
-        named = "a ticket" if target is None else f"ticket {target}"
-        told = f"It was merged into {named}, of which no creation is known."
+    elif target is not None and not any(event.type == "created" for event in events.get(target, [])):
+        told = f"It was merged into ticket {target}, of which no creation is known."
         yield Finding("merge_survivor_unknown", ticket_id, source, told)
 
 
