@@ -60,7 +60,7 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path):
     assert exit_code == 3
     assert [line.split(": ", 1) for line in lines] == [
         ["a.yml:5", f"has the unknown field colour: known are {', '.join(schema()['properties'])}"],
-        ["a.yml:8", "credits.1: has two tiers below 99: leave one"],
+        ["a.yml:8", "credits item 2: has two tiers below 99: leave one"],
         ["c.yml:3", "has the effective_from of version 1 of b: give it another"],
         ["c.yml:5", "changes the time zone of b from UTC to Europe/Berlin: use another id"],
         ["d.yml:4", "extends nobody: there are no such terms, or each version of them was refused"],

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from slaledger.terms.faults import MAX_DIGITS, Fault, Path, judge
+from slaledger.terms.faults import MAX_DIGITS, NUMBER, Fault, Path, dotted, judge
 
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 
 _SEPARATOR = re.compile(r"---(?:\s|$)")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -124,10 +123,8 @@ class _Source:
             return [self._value(item, (*path, position)) for position, item in enumerate(node.value)]
         if not node.value.isprintable():
             # Also because the $ of a pattern lets a line break at the end pass.
-            name = ".".join(str(part) for part in path)
-            self.faults.append(
-                Fault(line, f"{name}: has a line break or another character that does not print: drop it")
-            )
+            message = "has a line break or another character that does not print: drop it"
+            self.faults.append(Fault(line, f"{dotted(path)}: {message}"))
         return _scalar(node.tag.rpartition(":")[2], node.value)
 
 
@@ -138,7 +135,7 @@ def _scalar(kind: str, text: str) -> Any:
     if kind == "bool" and text.lower() in ("true", "false"):
         return text.lower() == "true"
     # Decimal alone, so that 99.9 stays 99.9.
-    if kind in ("int", "float") and _NUMBER.fullmatch(text) and len(text) <= MAX_DIGITS:
+    if kind in ("int", "float") and NUMBER.fullmatch(text) and len(text) <= MAX_DIGITS:
         return Decimal(text)
     return text
 

@@ -16,6 +16,7 @@ from slaledger.settings import TERMS_DIR
 from slaledger.zones import zone_names
 
 MAX_DIGITS = 15
+NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?", re.ASCII)
 
 Path = tuple[str | int, ...]
 
@@ -61,15 +62,15 @@ def _schema_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Itera
             for name in error.instance:
                 if name not in known:
                     here = (*path, name)
-                    message = f"has the unknown field {_dotted(here)}: known are {', '.join(known)}"
+                    message = f"has the unknown field {dotted(here)}: known are {', '.join(known)}"
                     yield here, Fault(lines[here], message)
         elif error.validator == "required":
             for name in error.validator_value:
                 if name not in error.instance:
                     parent = ", and extends nothing that has it" if "then" in error.absolute_schema_path else ""
-                    yield (*path, name), Fault(lines[path], f"lacks {_dotted((*path, name))}{parent}")
+                    yield (*path, name), Fault(lines[path], f"lacks {dotted((*path, name))}{parent}")
         else:
-            yield path, Fault(lines[path], f"{_dotted(path) or 'the document'}: {_says(error)}")
+            yield path, Fault(lines[path], f"{dotted(path) or 'the document'}: {_says(error)}")
 
 
 def _says(error: Any) -> str:
@@ -82,15 +83,18 @@ def _says(error: Any) -> str:
         case "pattern":
             return described
         case "maximum":
-            return f"{value} is over {wanted}"
+            return f"{value} is over {wanted}: give {wanted} or less"
         case "minimum":
-            return f"{value} is under {wanted}"
+            return f"{value} is under {wanted}: give {wanted} or more"
         case "exclusiveMinimum":
             return f"{value} must be over {wanted}: nothing would ever come of it"
         case "minItems":
             return "must name at least one"
         case "uniqueItems":
-            return "names one thing twice: name it once"
+            twice = next(each for position, each in enumerate(given) if each in given[:position])
+            return f"names {twice} twice: name it once"
+        case "type" if isinstance(given, str) and _would_be(wanted, given):
+            return f"{value} is text: write it without quotes"
         case "type" if isinstance(wanted, str):
             # Quotes mend what is text but for them: the version 1, not the duration 60.
             is_text = wanted != "string" or (
@@ -101,6 +105,13 @@ def _says(error: Any) -> str:
             return described
         case _:
             return error.message[:200]
+
+
+def _would_be(wanted: str | list[str], text: str) -> bool:
+    """Whether a text is of the wanted type but for its quotes."""
+    if wanted == "number":
+        return len(text) <= MAX_DIGITS and NUMBER.fullmatch(text) is not None
+    return wanted == "boolean" and text in ("true", "false")
 
 
 def _meaning_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterator[tuple[Path, Fault]]:
@@ -115,7 +126,7 @@ def _meaning_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iter
     for path in (("time_zone",), ("response_times", "calendar", "time_zone")):
         zone = _at(document, path)
         if isinstance(zone, str) and zone not in zones():
-            message = f"{_dotted(path)}: {zone[:60]!r} is no time zone of the IANA data base"
+            message = f"{dotted(path)}: {zone[:60]!r} is no time zone of the IANA data base"
             yield path, Fault(lines[path], message)
     yield from _tier_faults(document, lines)
     yield from _calendar_faults(document, lines)
@@ -123,7 +134,7 @@ def _meaning_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iter
     for position, severity in enumerate(severities):
         if severity is not None and severity in severities[:position]:
             path = ("response_times", "credits", position)
-            yield path, Fault(lines[path], f"{_dotted(path)}: has two response credits for {severity}: leave one")
+            yield path, Fault(lines[path], f"{dotted(path)}: has two response credits for {severity}: leave one")
 
 
 def _tier_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterator[tuple[Path, Fault]]:
@@ -136,10 +147,13 @@ def _tier_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterato
     for (below, percent, _), (lower, more, position) in itertools.pairwise(tiers):
         path = ("credits", position)
         if below == lower:
-            yield path, Fault(lines[path], f"{_dotted(path)}: has two tiers below {below}: leave one")
+            yield path, Fault(lines[path], f"{dotted(path)}: has two tiers below {below}: leave one")
         elif more <= percent:
-            message = f"the tier below {lower} gives {more} percent, not more than the {percent} below {below}"
-            yield path, Fault(lines[path], f"{_dotted(path)}: {message}")
+            message = (
+                f"{more} percent below {lower} is not more than the {percent} below {below}: "
+                "give more where uptime is lower"
+            )
+            yield path, Fault(lines[path], f"{dotted(path)}: {message}")
 
 
 def _calendar_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Iterator[tuple[Path, Fault]]:
@@ -147,13 +161,13 @@ def _calendar_faults(document: dict[str, Any], lines: Mapping[Path, int]) -> Ite
     holidays = _at(document, path)
     if isinstance(holidays, str) and holidays not in calendar_codes():
         message = f"{holidays[:60]!r} is no country or subdivision of the holidays library, as DE or DE-BY"
-        yield path, Fault(lines[path], f"{_dotted(path)}: {message}")
+        yield path, Fault(lines[path], f"{dotted(path)}: {message}")
     for position, day in enumerate(holidays if isinstance(holidays, list) else []):
         try:
             date.fromisoformat(day)
         except (TypeError, ValueError):
             here = (*path, position)
-            yield here, Fault(lines[here], f"{_dotted(here)}: {str(day)[:60]} is no date: there is no such day")
+            yield here, Fault(lines[here], f"{dotted(here)}: {str(day)[:60]} is no date: there is no such day")
 
 
 @functools.cache
@@ -187,8 +201,10 @@ def instant_text(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")
 
 
-def _dotted(path: Path) -> str:
-    return ".".join(str(part) for part in path)
+def dotted(path: Path) -> str:
+    """A path to read: items of a list are counted from 1, as a person would."""
+    said = "".join(f" item {part + 1}" if isinstance(part, int) else f".{part}" for part in path)
+    return said.removeprefix(".")
 
 
 def _at(document: dict[str, Any], path: Path) -> Any:
