@@ -132,6 +132,8 @@ def test_the_smallest_rows_lack_what_may_be_absent(tmp_path: Path) -> None:
     assert bare.values["priority"] is None and bare.values["organization_id"] is None
     assert not bare.values["is_tagged_merged"] and not bare.values["is_tagged_spam"]
     assert facts(tmp_path) == []
+    odd = {"organization_id": " ", "submitter_id": "", "tags": [1, None, "", [], SECRET * 99]}
+    assert read(tmp_path, page(tickets=[{**ZENDESK_TICKET, **odd}]))[0].values == bare.values
     (user,) = read(tmp_path, page(users=[ZENDESK_USER]))
     assert not user.values["is_tagged_ai"]
 

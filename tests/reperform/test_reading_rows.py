@@ -37,6 +37,8 @@ def test_lines_end_at_a_line_feed_alone_and_blank_ones_are_none() -> None:
         *(b"{", b"[]", b"1", b"null", b'"text"', b"{} {}"),
         json.dumps(NOTICE | {"sent_at": float("nan")}).encode(),
         json.dumps(NOTICE | {"channel": 10**30}).encode(),
+        json.dumps(NOTICE | {"notice_id": "n" * 257}).encode(),
+        json.dumps(NOTICE | {"account_ids": ["a" * 257]}).encode(),
         json.dumps(NOTICE | {"note": json.loads("[" * 256 + "]" * 256)}).encode(),
         json.dumps(NOTICE | {"note": "\0"}).encode(),
         json.dumps(NOTICE | {"note": [{"\0": 1}]}).encode(),
@@ -75,8 +77,16 @@ def test_a_row_may_have_one_mebibyte_and_no_more(surplus: int, usable: int) -> N
     exports = read(put("notices/a", json.dumps(NOTICE | {"note": "x" * padding})))
     assert len(exports.notices) == usable
 
-    cell = "x" * ((1 << 20) - len("a1,") - len("\n") + surplus)
-    assert len(read(put("accounts/accounts/a", csv("account_id,company_name", f"a1,{cell}"))).accounts) == usable
+    cell = "x" * ((1 << 20) - len("a1,A,") - len("\n") + surplus)
+    assert len(read(put("accounts/accounts/a", csv("account_id,company_name,note", f"a1,A,{cell}"))).accounts) == usable
+
+
+def test_an_id_has_256_characters_at_most_and_a_name_more() -> None:
+    whole = NOTICE | {"notice_id": "n" * 256, "account_ids": ["a" * 256], "note": "x" * 20_000}
+    assert len(read(put("notices/a", ndjson(whole))).notices) == 1
+    rows = ["a1," + "x" * 10_000, "a2," + "x" * 10_001, "a" * 256 + ",A", "a" * 257 + ",A"]
+    exports = read(put("accounts/accounts/a", csv("account_id,company_name", *rows)))
+    assert (list(exports.accounts), rejected_rows(exports)) == (["a1", "a" * 256], [3, 5])
 
 
 def test_gzip_is_seen_by_its_content_and_a_broken_one_rejects_its_object() -> None:

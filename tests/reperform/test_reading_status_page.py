@@ -169,7 +169,7 @@ def test_a_status_without_a_list_of_incidents_says_nothing_about_them() -> None:
     "page",
     [
         *(None, [], {}, {"id": 5, "updated_at": "2026-04-01"}, {"id": "\0"}, {"id": "\ud83d", "updated_at": 10**31}),
-        {"id": [], "updated_at": float("nan")},
+        {"id": "p" * 257, "updated_at": float("nan")},
     ],
 )
 def test_a_page_that_says_nothing_usable_costs_no_incident(page: Any) -> None:

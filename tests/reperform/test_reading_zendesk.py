@@ -81,6 +81,7 @@ def test_a_ticket_is_created_by_its_submitter_for_its_organization() -> None:
     assert created_of() == TicketEvent("70", "created", at(CREATED), "created", "customer", "500", "P2")
     assert created_of(organization_id=None).account_id is None
     assert created_of(organization_id="").account_id is None
+    assert created_of(organization_id=" ").account_id is None
     for submitter_id, actor in [(AGENT, "agent"), (ADMIN, "agent"), (AI, "ai"), (99, "customer"), (None, "customer")]:
         assert created_of(submitter_id=submitter_id).actor == actor
 
@@ -195,6 +196,7 @@ def test_comments_are_replies_or_notes() -> None:
     [
         (AGENT, CUSTOMER, "agent"),
         (None, ADMIN, "agent"),
+        (" ", ADMIN, "agent"),
         (CUSTOMER, AGENT, "customer"),
         (AI, AGENT, "ai"),
         (99, AGENT, "customer"),
@@ -242,6 +244,8 @@ def test_a_comment_by_a_rule_or_the_system_is_automatic(via: Any, of_audit: Any,
         ({"tags": ["spam"], "status": "open"}, []),
         ({"tags": [], "status": "deleted"}, []),
         ({"tags": None, "status": None}, []),
+        ({"tags": " "}, []),
+        ({"tags": [1, None, "", [], "t" * 257, "closed_by_merge"]}, ["merged_into"]),
     ],
 )
 def test_merged_and_spam_are_tags(changes: Row, kinds: list[str]) -> None:
@@ -279,6 +283,7 @@ def test_documents_may_be_apart_and_the_latest_export_of_each_id_is_in_force() -
         ("tickets", ticket(created_at=None)),
         ("tickets", ticket(created_at="2026-03-10T10:00:00")),
         ("tickets", ticket(priority="P1")),
+        ("tickets", ticket(status="x" * 257)),
         ("tickets", ticket(subject="\0")),
         ("tickets", "text"),
         ("ticket_events", audit(created_at=None)),

@@ -9,7 +9,8 @@ from slaledger.reperform.records import Component, ExportObject, Monitor
 
 def monitor(row: Fields, _: ExportObject) -> Monitor:
     """A monitor; stale after two intervals, a quorum of two locations, or of its only one (M2, M3, M4)."""
-    locations = tuple(dict.fromkeys(part.strip() for part in fields.text(row, "locations").split(";") if part.strip()))
+    listed = fields.text(row, "locations", longest=fields.LONGEST_NAME).split(";")
+    locations = tuple(dict.fromkeys(fields.sound(part.strip(), "locations") for part in listed if part.strip()))
     if not locations:
         raise Unusable("locations is missing")
     interval = fields.seconds(row, "interval_seconds")
@@ -32,7 +33,7 @@ def monitor(row: Fields, _: ExportObject) -> Monitor:
 
 def component(row: Fields, _: ExportObject) -> Component:
     """A component."""
-    fields.text(row, "name")
+    fields.text(row, "name", longest=fields.LONGEST_NAME)
     return Component(
         component_id=fields.text(row, "component_id"),
         service=fields.text(row, "service"),

@@ -21,7 +21,7 @@ def account(row: Fields, _: ExportObject) -> tuple[Account, str | None]:
     """An account, and the Zendesk organization that stands for it."""
     found = Account(
         account_id=fields.text(row, "account_id"),
-        company_name=fields.text(row, "company_name"),
+        company_name=fields.text(row, "company_name", longest=fields.LONGEST_NAME),
         is_sandbox=fields.optional_choice(row, "sandbox", {"true", "false"}) == "true",
     )
     return found, fields.optional_text(row, "zendesk_organization_id")
@@ -65,7 +65,7 @@ def claim_message(row: Fields, source: ExportObject) -> ClaimMessage:
         row=0,
         claim_id=fields.text(row, "claim_id"),
         account_id=fields.optional_text(row, "account_id"),
-        company_name=fields.optional_text(row, "company_name"),
+        company_name=fields.optional_text(row, "company_name", longest=fields.LONGEST_NAME),
         service_month=fields.month(row, "service_month"),
         sent_at=fields.optional_instant(row, "sent_at"),
         received_at=fields.instant(row, "received_at"),

@@ -50,7 +50,7 @@ def register_entry(row: Fields, _: ExportObject) -> RegisterEntry:
         account_ids=fields.texts(row, "account_ids"),
         span=fields.span(row, "starts_at", "ends_at"),
         incident_ids=fields.texts(row, "incident_ids"),
-        evidence_url=fields.optional_text(row, "evidence_url"),
+        evidence_url=fields.optional_text(row, "evidence_url", longest=fields.LONGEST_NAME),
         author=fields.text(row, "author"),
         approved_by=fields.optional_text(row, "approved_by"),
         approved_at=fields.optional_instant(row, "approved_at"),

@@ -18,19 +18,34 @@ WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
 
 
-def optional_text(row: Fields, name: str) -> str | None:
-    """A text; None if it is absent, null or blank."""
+LONGEST = 256
+LONGEST_NAME = 10_000  # of what is shown, and no id
+
+
+def given(row: Fields, name: str) -> Any:
+    """What a field holds, of any type; None if it is absent, null or blank."""
     value = row.get(name)
-    if value is None:
-        return None
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def optional_text(row: Fields, name: str, *, longest: int = LONGEST) -> str | None:
+    """A text of so many characters at most; None if it is absent."""
+    value = given(row, name)
+    return None if value is None else sound(value, name, longest=longest)
+
+
+def sound(value: Any, name: str, *, longest: int = LONGEST) -> str:
+    """The value, which must be a text, and not too long."""
     if not isinstance(value, str):
         raise Unusable(f"{name} is no text")
-    return value if value.strip() else None
+    if len(value) > longest:
+        raise Unusable(f"{name} is over {longest} characters")
+    return value
 
 
-def text(row: Fields, name: str) -> str:
+def text(row: Fields, name: str, *, longest: int = LONGEST) -> str:
     """A text that must be there."""
-    value = optional_text(row, name)
+    value = optional_text(row, name, longest=longest)
     if value is None:
         raise Unusable(f"{name} is missing")
     return value
@@ -90,8 +105,8 @@ def open_span(row: Fields, start: str, end: str) -> tuple[Instant, Instant | Non
 
 def optional_list(row: Fields, name: str) -> list[Any] | None:
     """A list, or None if it is absent."""
-    value = row.get(name)
-    if value is None or value == "":
+    value = given(row, name)
+    if value is None:
         return None
     if not isinstance(value, list):
         raise Unusable(f"{name} is no list")
@@ -108,16 +123,16 @@ def objects(row: Fields, name: str) -> list[Fields]:
 
 def texts(row: Fields, name: str) -> tuple[str, ...]:
     """A list of texts, none of them blank; empty if it is absent."""
-    value = optional_list(row, name) or []
-    if not all(isinstance(item, str) and item.strip() for item in value):
-        raise Unusable(f"{name} holds something other than texts")
-    return tuple(value)
+    found = tuple(sound(item, name) for item in optional_list(row, name) or [])
+    if not all(item.strip() for item in found):
+        raise Unusable(f"{name} holds a blank text")
+    return found
 
 
 def optional_flag(row: Fields, name: str) -> bool | None:
     """A JSON boolean, or None if it is absent."""
-    value = row.get(name)
-    if value is None or value == "":
+    value = given(row, name)
+    if value is None:
         return None
     if not isinstance(value, bool):
         raise Unusable(f"{name} is neither true nor false")

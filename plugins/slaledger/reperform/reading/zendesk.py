@@ -182,7 +182,7 @@ def parse(row: Fields) -> Ticket | Audit | User:
 
 def ticket(row: Fields) -> Ticket:
     """A ticket."""
-    tags = fields.texts(row, "tags")
+    tags = fields.optional_list(row, "tags") or []
     return Ticket(
         ticket_id=identifier(row, "id"),
         created_at=fields.instant(row, "created_at"),
@@ -197,7 +197,7 @@ def ticket(row: Fields) -> Ticket:
 
 def user(row: Fields) -> User:
     """A user: a customer, an agent, or, of the agents, the AI."""
-    is_ai = "ai_agent" in fields.texts(row, "tags")
+    is_ai = "ai_agent" in (fields.optional_list(row, "tags") or [])
     role = fields.choice(row, "role", ROLES)
     staff = "ai" if is_ai else "agent"
     return User(user_id=identifier(row, "id"), actor="customer" if role == "end-user" else staff)
@@ -300,8 +300,8 @@ def severity(row: Fields, name: str) -> str | None:
 
 def optional_identifier(row: Fields, name: str) -> str | None:
     """The decimal text of a whole number; None if it is absent."""
-    value = row.get(name)
-    if value is None or value == "":
+    value = fields.given(row, name)
+    if value is None:
         return None
     if type(value) is not int:
         raise Unusable(f"{name} is no whole number")
