@@ -152,7 +152,11 @@ def test_versions_of_one_start_or_of_another_zone_are_rejected_after_the_first()
         *("time_zone: Europe/Bonn", "time_zone: ''\nguaranteed: maybe", "availability: {commitment: 101}"),
         *("response_times: {calendar: {time_zone: UTC+1}}", "response_times: {calendar: {holidays: XX}}"),
         *("response_times: {calendar: {holidays: DE-XX}}", "response_times: {calendar: {holidays: [2026-02-30]}}"),
-        *("response_times: {calendar: {holidays: [20260501]}}", "response_times: {counted_reply: robot}"),
+        *(
+            "response_times: {calendar: {holidays: [20260501]}}",
+            "response_times: {calendar: {holidays: [2026-05-01, 2026-05-01]}}",
+            "response_times: {counted_reply: robot}",
+        ),
         *("response_times: {targets: {P1: 2}}", "response_times: {targets: {P1: 2w}}"),
         *("response_times: {targets: {P1: 2.5h}}", "response_times: {targets: {P1: -2h}}"),
         *("response_times: {targets: {P1: null}}", "response_times: {targets: []}"),

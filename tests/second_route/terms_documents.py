@@ -155,7 +155,7 @@ def _overrides(world: World) -> Row:
 
 
 def _responses(world: World) -> Row:
-    listed = [f"{world.month}-{world.rng.randint(1, 28):02d}" for _ in range(3)]
+    listed = list(dict.fromkeys(f"{world.month}-{world.rng.randint(1, 28):02d}" for _ in range(3)))
     targets = {
         "P1": world.one("2h", "30m", "1 business day", "90s"),
         "P2": world.one("4h", "1d", "2 business days"),

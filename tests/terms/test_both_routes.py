@@ -130,6 +130,24 @@ def test_both_routes_accept_and_refuse_the_same_documents(seed):
         assert by_the_second_route(text) == by_the_lint(text), f"seed {seed}:\n{text}"
 
 
+@pytest.mark.parametrize(
+    ("field", "item", "other"),
+    [
+        ("exclusions: [{}]\n", "force_majeure", "third_party_ai"),
+        ("availability: {{core_services: [{}]}}\n", "dashboard", "call_routing"),
+        ("maintenance: {{channels: [{}]}}\n", "email", "in_app"),
+        ("claims: {{must_include: [{}]}}\n", "account_id", "company_name"),
+        ("response_times: {{calendar: {{holidays: [{}]}}}}\n", "2026-12-24", "2026-12-31"),
+        ("credits: [{}]\n", "{below: 99, percent: 5}", "{below: 95, percent: 9}"),
+        ("response_times: {{credits: [{}]}}\n", "{severity: P1, percent: 5}", "{severity: P2, percent: 5}"),
+    ],
+)
+def test_no_list_names_one_thing_twice(field, item, other):
+    twice, once = (f"id: acme\n{HEAD}{field.format(f'{item}, {each}')}" for each in (item, other))
+    assert by_the_second_route(twice) == by_the_lint(twice) == set()
+    assert by_the_second_route(once) == by_the_lint(once) == {("acme", "1")}
+
+
 def test_the_documents_are_neither_all_sound_nor_all_faulty():
     sound = 0
     for seed in range(ROUNDS):

@@ -67,6 +67,11 @@ FAULTS = [
         "holidays item 2: 2026-02-30 is no date",
     ),
     ("response_times:\n  calendar:\n    holidays:\n      - 2026-2-3\n", 8, "a date, as 2026-12-24"),
+    (
+        "response_times:\n  calendar:\n    holidays: [2026-12-24, 2026-12-31, 2026-12-24]\n",
+        7,
+        "holidays: names 2026-12-24 twice: name it once",
+    ),
     ("response_times: {calendar: {holidays: true}}\n", 5, "must be null, a code of the holidays library, or a list"),
     ("maintenance: {notice: 2 weeks}\n", 5, "must be a whole number with its unit s, m, h or d"),
     ("maintenance: {notice: 2 business days}\n", 5, "must be "),

@@ -80,9 +80,9 @@ def is_instant(value: Any) -> bool:
 
 
 def is_calendar(value: Any) -> bool:
-    """Whether a value names no holidays, a calendar of the holidays library, or dates."""
+    """Whether a value names no holidays, a calendar of the holidays library, or dates, none of them twice."""
     if isinstance(value, list):
-        return all(map(is_date, value))
+        return all(map(is_date, value)) and len(set(value)) == len(value)
     return value is None or (isinstance(value, str) and value in holiday_codes())
 
 
@@ -98,7 +98,7 @@ A_NAME = written("1 to 64 letters, digits, dots, dashes and underscores", NAME)
 A_FLAG = Kind("true or false", lambda value: isinstance(value, bool))
 A_ZONE = Kind("a zone of the time-zone database", lambda value: isinstance(value, str) and value in zone_names())
 AN_INSTANT = Kind("an ISO 8601 instant with an offset and at most 6 fractional digits", is_instant)
-A_CALENDAR = Kind("null, a code of the holidays library, or a list of dates YYYY-MM-DD", is_calendar)
+A_CALENDAR = Kind("null, a code of the holidays library, or a list of dates YYYY-MM-DD, each once", is_calendar)
 A_PERCENT = Kind("a percent from 0 to 100", lambda value: isinstance(value, Fraction) and 0 <= value <= 100)
 # Uptime is never under 0 percent, and 0 percent of a fee is nothing: such a tier or credit could never give anything.
 A_SHARE = Kind("a percent over 0, to 100", lambda value: isinstance(value, Fraction) and 0 < value <= 100)
