@@ -17,6 +17,7 @@ IN_TIME, AT_DEADLINE = "2026-04-10T23:59:59.999999Z", "2026-04-11T00:00:00Z"
 LATER = "2026-04-12T00:00:00Z"
 NEXT_DAY = parse("2026-04-13T00:00:00Z")
 KOLKATA = replace(ENTERPRISE, terms_id="kolkata", time_zone="Asia/Kolkata")
+SANTIAGO = replace(ENTERPRISE, terms_id="santiago", time_zone="America/Santiago")
 
 
 def message(received_at="2026-04-02T00:00:00Z", **changes):
@@ -78,6 +79,8 @@ def test_companies_are_compared_by_letters_and_digits(one, other, is_same):
         (KOLKATA, "2026-03", "2026-04-11T00:00:00+05:30"),
         (replace(ENTERPRISE, claims_within_days=31), "2026-12", "2027-02-01T00:00:00Z"),
         (replace(BERLIN, claims_within_days=28), "2026-02", "2026-03-29T00:00:00+01:00"),
+        # Clocks fall back from 24:00 to 23:00: the day ends where midnight comes for good.
+        (replace(SANTIAGO, claims_within_days=4), "2026-03", "2026-04-05T04:00:00Z"),
     ],
 )
 def test_the_deadline_is_the_end_of_a_calendar_day_in_the_zone(version, month, expected):  # 118, 119, 128
