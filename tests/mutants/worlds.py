@@ -144,20 +144,20 @@ def generated(ground: Ground, project: Project) -> Iterator[World]:
     from tests.second_route.comparing import from_mart
     from tests.second_route.generating import generate
     from tests.second_route.packing import pack
-    from tests.second_route.running import Routes, upload
+    from tests.second_route.running import Routes
     from tests.second_route.test_agreement import CONTRACTS, SHORT, TICKETS
     from tests.second_route.world import EPOCH
 
     for seed in SHORT.seeds:
         world = generate(seed, account_months=CONTRACTS, ticket_count=TICKETS)
         settings = ground.copy(TEMPLATE, f"seed_{seed}")
-        upload(settings, pack(world))
-        Pipeline(settings).land("land")
+        routes = Routes(settings, world)
+        routes.land(pack(world))
         as_of = EPOCH + timedelta(microseconds=world.as_of)
 
-        def decide(rows: Callable[[str], list[dict]], world=world, settings=settings) -> None:
+        def decide(rows: Callable[[str], list[dict]], routes=routes) -> None:
             waiting = ("account_months", "claims")
-            Routes(settings, world).decide({mart: [from_mart(row) for row in rows(f"fct_{mart}")] for mart in waiting})
+            routes.decide({mart: [from_mart(row) for row in rows(f"fct_{mart}")] for mart in waiting})
 
         yield _build(settings, project, f"seed {seed}", month=world.month, as_of=as_of, decide=decide)
 
