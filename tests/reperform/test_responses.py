@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import permutations
 
 import pytest
 
@@ -253,6 +254,11 @@ def test_targets_over_a_change_of_clocks(told, due_at):
             ],
             "solved_by_customer",
             "P3",
+        ),
+        # Lowered and solved at the very deadline, whichever is told first: before the one then in force.
+        *(
+            ([f"{NOON} P1", *(f"2026-04-08T14:00:00Z {each}" for each in told)], "solved_by_customer", "P3")
+            for told in permutations(("severity_changed customer P3", "status_changed customer solved"))
         ),
         # An AI's reply does not count here, so it does not come before the solution.
         (
