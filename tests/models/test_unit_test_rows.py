@@ -1,4 +1,7 @@
-"""That each rule has a unit test of dbt, and each row of one a reason: held against the files as they are written."""
+"""That each rule has a unit test of dbt, and its rows reasons: held against the files as they are written.
+
+A reason speaks of a row, or of at most four that belong together; that it is a good one is for readers to judge.
+"""
 
 from __future__ import annotations
 
@@ -113,6 +116,15 @@ def test_every_row_has_a_reason(path: Path) -> None:
 def test_every_description_names_a_rule(path: Path) -> None:
     without = [test.name for test in unit_tests(path) if not RULE.search(test.description)]
     assert not without, f"name the rule, or the decision, that these hold: {without}"
+
+
+def test_a_comment_speaks_of_few_rows(tmp_path: Path) -> None:
+    path = tmp_path / "_unit_tests.yml"
+    keys = ["a", "b", "a phrase", "c", "d", "e", "f"]
+    rows = "\n".join(f"          - {{id: {key}}}" for key in keys)
+    path.write_text(WITH_REASONS.replace("          - {id: a}\n          - {id: b}", rows), encoding="utf-8")
+    (found,) = unit_tests(path)
+    assert [row.key for row in found.unreasoned()] == ["e", "f"]
 
 
 def test_rows_without_a_reason_are_found(tmp_path: Path) -> None:

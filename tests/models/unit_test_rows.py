@@ -1,7 +1,7 @@
 """The rows of dbt's unit tests as they are written, and which of them give no reason why they are there.
 
-dbt reads no comments, so this reads the files: a row is an entry of a YAML list, a tuple of `values` or an object of a
-JSON list.
+A reason is a comment, which may speak of a few rows that belong together, or a key that is a phrase. dbt reads no
+comments, so this reads the files: a row is an entry of a YAML list, a tuple of `values` or an object of a JSON list.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import yaml
 
 # The description says so where each row's key is the reason.
 NAMED = "named after it"
+# Of so many rows one comment may speak; those whose key says why are not counted.
+AT_MOST = 4
 QUOTED = re.compile(r"'(?:[^']|'')*'")
 KEY = re.compile(r"'((?:[^']|'')*)'|: \"([^\"]*)\"|: ([^,}\"]+)")
 
@@ -27,7 +29,7 @@ class Row:
     line: int  # from 0
     key: str
     is_commented: bool  # directly above it
-    is_covered: bool  # by the last comment of its block
+    is_covered: bool  # by the last comment of its block, which speaks of no more than `AT_MOST`
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class UnitTest:
     def unreasoned(self) -> Iterator[Row]:
         """The rows that say nowhere why they are there.
 
-        A given one is spoken of by a comment over it or over its group, an expected one by a comment of its own; or its
-        key says why (a phrase, or every key by the description), or is that of a given row which is spoken of.
+        A given one is spoken of by a comment over it or over the few before it, an expected one by a comment of its
+        own; or its key says why (a phrase, or every key by the description), or is that of a given row which is spoken
+        of: what comes of a row is there for the same reason.
         """
         if NAMED in self.description:
             return
@@ -86,6 +89,7 @@ def _rows(block: dict[str, Any], lines: list[str]) -> tuple[Row, ...]:
         return tuple(
             Row(line, lines[line].strip().split(",")[0], is_commented=False, is_covered=False)
             for line in range(first + 2, node.end_mark.line)
+            if lines[line].strip()
         )
     else:
         first += 1
@@ -94,12 +98,15 @@ def _rows(block: dict[str, Any], lines: list[str]) -> tuple[Row, ...]:
         starts = rows_of_values or [next(n for n in range(first, len(lines)) if not _is_comment(lines[n]))]
         key_lines = 2
     rows: list[Row] = []
+    left = 0
     for start in starts:
         top = rows[-1].line + 1 if rows else first - 1
-        is_covered = any(_is_comment(line) for line in lines[top:start]) or bool(rows and rows[-1].is_covered)
+        if any(_is_comment(line) for line in lines[top:start]):
+            left = AT_MOST
         found = KEY.search(" ".join(lines[start : start + key_lines]))
-        key = next(filter(None, found.groups()), "") if found else ""
-        rows.append(Row(start, key.strip(), is_commented=_is_comment(lines[start - 1]), is_covered=is_covered))
+        key = (next(filter(None, found.groups()), "") if found else "").strip()
+        rows.append(Row(start, key, is_commented=_is_comment(lines[start - 1]), is_covered=left > 0))
+        left -= " " not in key
     return tuple(rows)
 
 
