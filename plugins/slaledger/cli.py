@@ -213,7 +213,12 @@ def dsn() -> None:
 
 @terms_app.command("lint")
 def terms_lint(
-    files: Annotated[list[Path], typer.Argument(help="Terms documents.", exists=True, dir_okay=False, readable=True)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="FILE", help="Terms documents; of a directory its *.yml and *.yaml.", exists=True, readable=True
+        ),
+    ],
 ) -> None:
     """Lint terms documents: each, then beside each other, the shipped ones and what has landed (where a stack is up).
 
@@ -221,7 +226,42 @@ def terms_lint(
     """
     from slaledger import terms
 
-    landed = _landed_terms()
+    files = terms.files_of(paths)
+    _stop_at_faults(files, _landed_terms())
+    out.print(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no fault.")
+
+
+@terms_app.command("show")
+def terms_show(
+    terms_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the terms: klink-enterprise, say.")],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="FILE", help="Documents to count as landed; they are linted first.", exists=True, readable=True
+        ),
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="An instant with an offset; default: now.")] = None,
+) -> None:
+    """Show terms as the tables of a published SLA, in the version in force: shipped ones, and what has landed.
+
+    Exit 2: there are no such terms, or no version of them is in force at the instant. 3: a file has a fault.
+    """
+    from slaledger import months, terms
+
+    with _bad_arguments():
+        instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
+    landed, files = _landed_terms(), terms.files_of(paths or [])
+    if files:
+        _stop_at_faults(files, landed)
+    drafts, _ = terms.read_files(files)
+    for table in terms.tables(terms.version_in_force(terms_id, instant, landed, drafts=drafts)):
+        out.print(table, "")
+
+
+def _stop_at_faults(files: list[Path], landed: Landed | None) -> None:
+    """Tell the faults of terms documents, and end with exit 3 where there are any."""
+    from slaledger import terms
+
     faults = terms.lint_files(files, landed)
     for name, fault in faults:
         out.print(f"{name}:{fault.line}: {fault.message}", markup=False, soft_wrap=True)
@@ -229,24 +269,6 @@ def terms_lint(
         err.print("Held against the standard terms alone: neither a catalog nor what has landed is known here.")
     if faults:
         raise typer.Exit(3)
-    out.print(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no fault.")
-
-
-@terms_app.command("show")
-def terms_show(
-    terms_id: Annotated[str, typer.Argument(metavar="ID", help="The id of the terms: klink-enterprise, say.")],
-    as_of: Annotated[str | None, typer.Option("--as-of", help="An instant with an offset; default: now.")] = None,
-) -> None:
-    """Show terms as the tables of a published SLA, in the version in force: shipped ones, and what has landed.
-
-    Exit 2: there are no such terms, or no version of them is in force at the instant.
-    """
-    from slaledger import months, terms
-
-    with _bad_arguments():
-        instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
-    for table in terms.tables(terms.version_in_force(terms_id, instant, _landed_terms())):
-        out.print(table, "")
 
 
 def _landed_terms() -> Landed | None:

@@ -73,12 +73,15 @@ def test_every_fault_of_every_file_is_told_at_once(tmp_path):
 
 def test_a_file_that_cannot_be_read_is_a_bad_argument(tmp_path):
     write(tmp_path, sound=acme("1", "2026-02-01"))
+    result = CliRunner().invoke(app, ["terms", "lint", str(tmp_path / "sound.yml"), str(tmp_path / "missing.yml")])
+    said = " ".join(result.stderr.replace("│", " ").split())
+    assert (result.exit_code, result.stdout) == (2, "") and "does not exist" in said, said
+    assert "missing.yml" in said.replace(" ", ""), said
     (tmp_path / "folder").mkdir()
-    for name, says in (("missing.yml", "does not exist"), ("folder", "is a directory")):
-        result = CliRunner().invoke(app, ["terms", "lint", str(tmp_path / "sound.yml"), str(tmp_path / name)])
-        said = " ".join(result.stderr.replace("│", " ").split())
-        assert (result.exit_code, result.stdout) == (2, "") and says in said, said
-        assert name in said.replace(" ", ""), said
+    (tmp_path / "folder" / "read.me").write_text("colour: red\n")
+    with pytest.raises(terms.NoFiles, match=r"folder holds no \*\.yml and no \*\.yaml: name the files") as told:
+        terms.files_of([tmp_path / "sound.yml", tmp_path / "folder"])
+    assert told.value.exit_code == 2
 
 
 def test_a_file_may_hold_several_documents(tmp_path):
@@ -94,6 +97,18 @@ def test_of_files_the_one_in_force_first_stands(tmp_path):
     write(tmp_path, early=acme("1", "2026-02-01"), late=acme("2", "2026-03-01", "time_zone: Asia/Kolkata\n"))
     for order in (("early.yml", "late.yml"), ("late.yml", "early.yml")):
         assert [line.split(": ")[0] for line in lint(tmp_path, *order)[1]] == ["late.yml:5"]
+
+
+def test_of_a_directory_all_terms_are_linted(tmp_path):
+    deep = tmp_path / "exports" / "terms"
+    deep.mkdir(parents=True)
+    write(deep, sound=acme("1", "2026-02-01", terms_id="group"), child=acme("1", "2026-02-01", parent="group"))
+    (deep / "faulty.yaml").write_text(acme("1", "2026-02-01", "colour: red\n", terms_id="faulty"))
+    (deep / "notes.txt").write_text("colour: red\n")
+    exit_code, lines = lint(tmp_path, "exports", "exports/terms/faulty.yaml")
+    assert (exit_code, [line.split(": ")[0] for line in lines]) == (3, ["exports/terms/faulty.yaml:5"])
+    (deep / "faulty.yaml").unlink()
+    assert lint(tmp_path, "exports") == (0, ["2 files, no fault."])
 
 
 def test_a_file_given_twice_is_read_once(tmp_path):

@@ -199,6 +199,25 @@ def test_an_unknown_id_names_those_that_there_are(terms_id, at, says):
         terms.version_in_force(terms_id, parse_instant(at), landed(GROUP, ACME, bad))
 
 
+def test_a_document_is_shown_before_it_lands(tmp_path):
+    (tmp_path / "acme.yml").write_text(ACME)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "group.yml").write_text(GROUP)
+    files = [str(tmp_path / "acme.yml"), str(tmp_path / "more")]
+    told = sla("show", "acme", *files, "--as-of", "2026-03-01T00:00:00Z")
+    assert (told.returncode, told.stdout.count("group 3")) == (0, 3), told.stderr
+    assert "at least 5 minutes" in told.stdout and "1 calendar day after the month's end" in told.stdout
+    # It counts as landed for this command alone, and is linted like any other.
+    assert sla("show", "acme", *files, "--as-of", "2026-02-28T23:59:59Z").returncode == 2
+    without = sla("show", "acme")
+    assert without.returncode == 2 and "name its file: sla terms show acme FILE" in without.stderr
+    (tmp_path / "acme.yml").write_text(f"{ACME}colour: red\n")
+    faulty = sla("show", "acme", *files)
+    line = len(ACME.splitlines()) + 1
+    assert (faulty.returncode, faulty.stdout.count(f"acme.yml:{line}: has the unknown field colour")) == (3, 1)
+    assert "99.95" not in faulty.stdout
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_tables_fit_the_terminal(width):
     holidays = ", ".join(f"2026-{month:02}-{day:02}" for month in range(1, 13) for day in (1, 24, 28))

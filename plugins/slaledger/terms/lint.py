@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +12,33 @@ from slaledger.terms.landed import Landed
 from slaledger.terms.resolve import Document, resolve_all, shipped_documents
 
 
-def lint_files(paths: list[Path], landed: Landed | None = None) -> list[tuple[str, Fault]]:
-    """The faults of these files, by name and line: of each document, then of all beside the shipped and landed ones.
+class NoFiles(Exception):
+    """A directory that holds no terms; the message names it."""
 
-    A file may hold several documents, as an object may. Without `landed` only the shipped terms and their
-    services are known. Raises OSError where a file cannot be read.
+    exit_code = 2
+
+
+def files_of(paths: Iterable[Path]) -> list[Path]:
+    """Each file once: those named, and of a directory all `*.yml` and `*.yaml`, however deep. Raises `NoFiles`."""
+    found: list[Path] = []
+    for path in paths:
+        listed = [path]
+        if path.is_dir():
+            listed = sorted(each for each in path.rglob("*") if each.suffix in (".yml", ".yaml") and each.is_file())
+            if not listed:
+                raise NoFiles(f"{path} holds no *.yml and no *.yaml: name the files.")
+        found += listed
+    return list(dict.fromkeys(found))
+
+
+def read_files(files: Iterable[Path]) -> tuple[list[Document], set[tuple[str, Fault]]]:
+    """The documents of files, which may hold several each, and the faults of the others, by the file's name.
+
+    Raises OSError where a file cannot be read.
     """
     faults: set[tuple[str, Fault]] = set()
     documents: list[Document] = []
-    for position, path in enumerate(dict.fromkeys(paths)):
+    for position, path in enumerate(files):
         try:
             text = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
@@ -39,6 +58,15 @@ def lint_files(paths: list[Path], landed: Landed | None = None) -> list[tuple[st
                 # Of files, the one that comes into force first stands.
                 rank = (2, document.effective_from, position, first_line)
                 documents.append(replace(document, rank=rank))
+    return documents, faults
+
+
+def lint_files(files: Iterable[Path], landed: Landed | None = None) -> list[tuple[str, Fault]]:
+    """The faults of these files, by name and line: of each document, then of all beside the shipped and landed ones.
+
+    Without `landed` only the shipped terms and their services are known. Raises OSError where a file cannot be read.
+    """
+    documents, faults = read_files(files)
     known = landed or Landed(documents=[], catalog_services=frozenset())
     resolution = resolve_all(
         [*shipped_documents(), *known.documents, *documents], catalog_services=known.catalog_services

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from slaledger.terms.faults import instant_text
 from slaledger.terms.landed import Landed
-from slaledger.terms.resolve import Resolved, resolve_all, shipped_documents
+from slaledger.terms.resolve import Document, Resolved, resolve_all, shipped_documents
 
 
 class UnknownTerms(Exception):
@@ -25,10 +26,16 @@ class VersionInForce:
     versions: tuple[Resolved, ...]
 
 
-def version_in_force(terms_id: str, at: datetime, landed: Landed | None = None) -> VersionInForce:
-    """The version of an id in force at an instant. Raises `UnknownTerms`. `landed` is None where nothing was asked."""
+def version_in_force(
+    terms_id: str, at: datetime, landed: Landed | None = None, *, drafts: Iterable[Document] = ()
+) -> VersionInForce:
+    """The version of an id in force at an instant, as if the drafts had landed, too. Raises `UnknownTerms`.
+
+    `landed` is None where nothing was asked.
+    """
     known = landed or Landed(documents=[], catalog_services=frozenset())
-    resolution = resolve_all([*shipped_documents(), *known.documents], catalog_services=known.catalog_services)
+    documents = [*shipped_documents(), *known.documents, *drafts]
+    resolution = resolve_all(documents, catalog_services=known.catalog_services)
     versions = tuple(each for each in resolution.versions if each.document.key[0] == terms_id)
     refused = "; ".join(
         f"version {document.key[1]} was refused: {document.name}, line {fault.line}: {fault.message}"
@@ -40,7 +47,10 @@ def version_in_force(terms_id: str, at: datetime, landed: Landed | None = None) 
         why = refused or (
             "what has landed is not known: no stack is up" if landed is None else "none of this id has landed"
         )
-        raise UnknownTerms(f"There are no terms {terms_id!r} ({why}). There are: {ids}.")
+        raise UnknownTerms(
+            f"There are no terms {terms_id!r} ({why}). There are: {ids}. "
+            f"To see a document before it lands, name its file: sla terms show {terms_id} FILE."
+        )
     begun = [each for each in versions if each.document.effective_from <= at]
     if not begun:
         starts = ", ".join(
