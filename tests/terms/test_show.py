@@ -147,6 +147,21 @@ def test_what_is_inherited_says_from_which_version():
     ]
 
 
+def test_terms_that_extend_nothing_tell_their_defaults_from_what_they_state():
+    text = "id: solo\nversion: '1'\neffective_from: 2026-02-01T00:00:00Z\nplan: solo\nguaranteed: true\n" + (
+        "availability: {commitment: 99, evidence: either}\nexclusions: []\ncredits: []\n"
+        "response_times: {targets: {P1: 1h, P2: 2h, P3: 3h, P4: 4h}}\nclaims: {within: 10d}\n"
+    )
+    found = shown("solo", text)
+    assert {name: source for name, _, source in found["Terms solo, version 1"]}["time zone"] == "default"
+    assert [row[2] for row in found["Availability"]] == ["", "default", "default", "", *["default"] * 5]
+    # `within` says what the default is: stated, it is none.
+    assert [row[2] for row in found["Claims"]] == ["default", "", "default"]
+    assert {len(row) for row in found["Response times"]} == {2}
+    version = terms.version_in_force("solo", parse_instant("2026-11-23T00:00:00Z"), landed(text))
+    assert "inherited from" not in {column.header for table in terms.tables(version) for column in table.columns}
+
+
 def test_credits_say_that_one_applies_alone():
     def caption(terms_id: str, *texts: str) -> str | None:
         version = terms.version_in_force(terms_id, parse_instant("2026-11-23T00:00:00Z"), landed(*texts))

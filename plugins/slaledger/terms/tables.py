@@ -96,7 +96,7 @@ def _table(version: Resolved, title: str, columns: tuple[str, str], rows: list[R
         table.add_column(name, overflow="fold")
     sources = [_source(version, path) for _, _, path in rows]
     if any(sources):
-        table.add_column("inherited from", overflow="fold")
+        table.add_column("inherited from" if version.parent else "", overflow="fold")
     for (name, said, _), source in zip(rows, sources, strict=True):
         table.add_row(escape(name), escape(said), *([source] if any(sources) else []))
     return table
