@@ -181,6 +181,30 @@ def test_changes_are_read_as_the_export_and_as_the_audit_write_them(tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize(
+    ("child", "added"),
+    [
+        ({"tags": ["vip", "spam"], "previous_value": ["vip"], "added_tags": ["spam"], "removed_tags": []}, ["spam"]),
+        ({"tags": ["spam"], "previous_value": ["vip"]}, ["spam"]),
+        ({"tags": ["spam"], "previous_value": ["spam", "vip"]}, []),
+        # What is said to be added was, whatever stands beside it; a removed one is none.
+        ({"tags": ["spam"], "previous_value": ["spam"], "added_tags": ["spam"]}, ["spam"]),
+        ({"tags": ["spam"], "previous_value": None, "added_tags": []}, []),
+        ({"tags": [], "previous_value": ["spam"], "removed_tags": ["spam"]}, []),
+        ({"added_tags": ["closed_by_merge", SECRET]}, ["closed_by_merge"]),
+        ({"field_name": "tags", "value": ["spam", "closed_by_merge"]}, ["closed_by_merge", "spam"]),
+        ({"field_name": "tags", "value": f"{SECRET} spam", "previous_value": SECRET}, ["spam"]),
+        ({"field_name": "subject", "value": "spam", "tags": ["spam"]}, []),
+        ({"tags": {"spam": 1}, "previous_value": 5}, []),
+        ({"tags": [["spam"], {}, None, "Spam", "spammer"]}, []),
+        ({"event_type": "Create", "tags": ["spam"]}, []),
+    ],
+)
+def test_an_added_tag_is_kept_if_a_rule_asks_for_it(tmp_path: Path, child: dict, added: list[str]) -> None:
+    """Decision 0010: it tells when a ticket was merged, or marked as spam. Others stay in the bucket."""
+    assert facts(tmp_path, {"event_type": "Change", **child}) == [{"kind": "tag", "value": tag} for tag in added]
+
+
 def test_rows_are_numbered_through_whatever_the_order_of_the_lists(tmp_path: Path) -> None:
     """Tickets, ticket events, users; wrappers are no rows, and a bad row costs no other."""
     body = json.dumps(

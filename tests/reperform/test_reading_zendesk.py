@@ -255,6 +255,70 @@ def test_merged_and_spam_are_tags(changes: Row, kinds: list[str]) -> None:
     ]
 
 
+def tagged(*added: str, **more: Any) -> Row:
+    tags = {"tags": ["vip", *added], "previous_value": ["vip"], "added_tags": list(added), "removed_tags": []}
+    return {"id": 904, "event_type": "Change", **tags} | more
+
+
+def ended_at(kind: str, *audits: Row) -> set[int]:
+    found = children_of(*audits, tags=["closed_by_merge", "spam"], status="deleted")
+    return {event.at for event in found if event.type == kind}
+
+
+FIRST, SECOND_TIME, THIRD = (f"2026-03-10T{hour}:00:00Z" for hour in (12, 13, 14))
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        tagged("closed_by_merge"),
+        tagged("closed_by_merge", "x"),
+        tagged("closed_by_merge", added_tags=None),
+        tagged("closed_by_merge", tags=None),
+        {"type": "Change", "field_name": "tags", "value": ["closed_by_merge"], "previous_value": None},
+        {"type": "Change", "field_name": "tags", "value": "vip closed_by_merge", "previous_value": "vip"},
+    ],
+)
+def test_a_ticket_was_merged_when_its_tag_was_added(child: Row) -> None:
+    """Decision 0010: whenever the ticket was changed after it."""
+    assert ended_at("merged_into", audit(child, created_at=FIRST)) == {at(FIRST)}
+    # Of several times the last, in whatever order they come.
+    audits = [audit(child, created_at=FIRST, id=8), audit(child, created_at=SECOND_TIME, id=7)]
+    assert ended_at("merged_into", *audits) == ended_at("merged_into", *audits[::-1]) == {at(SECOND_TIME)}
+
+
+@pytest.mark.parametrize(
+    "child",
+    [
+        tagged("closed_by_merged"),
+        tagged(tags=["closed_by_merge"]),
+        tagged("closed_by_merge", added_tags=None, previous_value=["closed_by_merge"]),
+        tagged("closed_by_merge", added_tags={"closed_by_merge": True}),
+        tagged("closed_by_merge", event_type="Create"),
+        {"type": "Change", "field_name": "subject", "value": "closed_by_merge", "tags": ["closed_by_merge"]},
+        {"type": "Change", "field_name": "tags", "value": 5, "previous_value": {}},
+        {"type": "Change", "field_name": "tags", "value": [["closed_by_merge"], {}, None]},
+    ],
+)
+def test_without_such_an_event_it_was_merged_by_its_last_update(child: Row) -> None:
+    assert ended_at("merged_into", audit(child, created_at=FIRST)) == {at(UPDATED)}
+
+
+def test_a_ticket_was_spam_once_it_was_tagged_and_deleted() -> None:
+    """Decision 0010: either alone is no spam."""
+    named = {"type": "Change", "field_name": "status", "value": "deleted", "previous_value": "open"}
+    for deletion in (status("deleted"), named):
+        for first, second in ((tagged("spam"), deletion), (deletion, tagged("spam"))):
+            audits = [audit(first, created_at=FIRST, id=7), audit(second, created_at=THIRD, id=8)]
+            assert ended_at("marked_spam", *audits) == {at(THIRD)}
+            assert ended_at("merged_into", *audits) == {at(UPDATED)}
+            assert ended_at("marked_spam", audit(first, second, created_at=FIRST)) == {at(FIRST)}
+        assert ended_at("marked_spam", audit(deletion, created_at=FIRST)) == {at(UPDATED)}
+    assert ended_at("marked_spam", audit(tagged("spam"), created_at=FIRST)) == {at(UPDATED)}
+    # What an event tells of a ticket that is neither says nothing.
+    assert children_of(audit(tagged("spam", "closed_by_merge"), status("deleted"))) == []
+
+
 def test_documents_may_be_apart_and_the_latest_export_of_each_id_is_in_force() -> None:
     apart = [
         export("t", tickets=[ticket(priority="low")]),

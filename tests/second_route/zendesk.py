@@ -102,6 +102,13 @@ def _state(world: World, story: Story, created_at: int) -> None:
         tags = [*tags, "closed_by_merge"]
     if world.chance(7):
         tags, status = [*tags, "spam"], world.one("deleted", "deleted", "closed")
+    # Mostly told, now and then of a ticket that is neither any more.
+    endings = {"closed_by_merge": 70 if "closed_by_merge" in tags else 3, "spam": 70 if "spam" in tags else 3}
+    for mark, likely in {**endings, "deleted": 70 if status == "deleted" else 3}.items():
+        for _ in range(world.one(1, 1, 1, 2) if world.chance(likely) else 0):
+            story.at = world.one(story.at, created_at + world.rng.randrange(HOUR), world.as_of, world.as_of + SECOND)
+            child = {"status": mark, "previous_value": "open"} if mark == "deleted" else _tags(world, mark)
+            _update(world, story, {"event_type": "Change", **child}, by=world.one(*ANYBODY))
     changed_at = world.one(story.at, story.at, story.at + HOUR, created_at, None, world.as_of, world.as_of + SECOND)
     row = {
         "id": story.ticket_id,
@@ -126,6 +133,20 @@ def _state(world: World, story: Story, created_at: int) -> None:
         }
         named = world.some(list(earlier))
         world.zendesk["tickets earlier"].append(row | {name: earlier[name] for name in named})
+
+
+def _tags(world: World, tag: str) -> Row:
+    """A change that adds the tag, in one of its spellings, or that tells of it without adding it."""
+    before = world.one([], ["vip"], ["vip", "x"])
+    after = [*before, tag]
+    return world.one(
+        {"tags": after, "previous_value": before, "added_tags": [tag], "removed_tags": []},
+        {"tags": after, "previous_value": before},
+        {"field_name": "tags", "value": after, "previous_value": before},
+        {"field_name": "tags", "value": " ".join(after), "previous_value": " ".join(before)},
+        {"tags": after, "previous_value": after},
+        {"tags": before, "previous_value": after, "added_tags": [], "removed_tags": [tag]},
+    )
 
 
 def _whole(world: World, at: int) -> int:

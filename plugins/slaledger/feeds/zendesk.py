@@ -19,6 +19,7 @@ from slaledger.feeds.rows import Parse, Record, Reject, kept
 _PRIORITIES = ("urgent", "high", "normal", "low")
 _ROLES = ("end-user", "agent", "admin")
 _TRACKED_FIELDS = ("priority", "status")
+_TRACKED_TAGS = ("closed_by_merge", "spam")
 
 # A channel is named, or numbered, as text or not: 8 is `rule`. Where a comment is not exported in full, `via` itself is
 # the name.
@@ -98,12 +99,16 @@ def _ticket_event(row: Mapping[str, Any]) -> dict[str, Any]:
     """An update of a ticket → `raw.zendesk_ticket_events`. Its instant is `created_at`, never the epoch `timestamp`."""
     # Without the list nobody knows what the event told: a reply may be among it.
     children = [values.mapping(child, "child_events") for child in values.required_list(row, "child_events")]
+    tags = [tag for child in children for tag in _added_tags(child)]
     return {
         "ticket_event_id": values.number_id(row, "id"),
         "ticket_id": values.number_id(row, "ticket_id"),
         "at": values.instant(row, "created_at"),
         "updater_id": values.optional_number_id(row, "updater_id"),
-        "facts": [_fact(child, row) for child in children if _tells(child)],
+        "facts": [
+            *(_fact(child, row) for child in children if _tells(child)),
+            *({"kind": "tag", "value": tag} for tag in tags),
+        ],
     }
 
 
@@ -131,14 +136,34 @@ def _changed_field(child: Mapping[str, Any]) -> str | None:
 
 
 def _tells(child: Mapping[str, Any]) -> bool:
-    kind = child.get("event_type") or child.get("type")
-    return kind == "Comment" or (kind == "Change" and _changed_field(child) is not None)
+    return _kind(child) == "Comment" or (_kind(child) == "Change" and _changed_field(child) is not None)
+
+
+def _kind(child: Mapping[str, Any]) -> Any:
+    return child.get("event_type") or child.get("type")
+
+
+def _added_tags(child: Mapping[str, Any]) -> list[str]:
+    """The tags that a rule asks for and that a change added: `added_tags`, else those that were not there before."""
+    if _kind(child) != "Change":
+        return []
+    added, before = child.get("added_tags"), []
+    if added is None:
+        of_tags = "field_name" not in child or child["field_name"] == "tags"
+        added = child.get("value" if "field_name" in child else "tags") if of_tags else None
+        before = _tags(child.get("previous_value"))
+    return [tag for tag in _TRACKED_TAGS if tag in _tags(added) and tag not in before]
+
+
+def _tags(value: object) -> list[Any]:
+    """Tags are a list, or a text with blanks between them."""
+    return value.split() if isinstance(value, str) else value if isinstance(value, list) else []
 
 
 def _fact(child: Mapping[str, Any], event: Mapping[str, Any]) -> dict[str, Any]:
     """A comment, or a change of priority or status. Raises `RowRejected`."""
     is_automatic = _is_automatic(child.get("via") or event.get("via"))
-    if (child.get("event_type") or child.get("type")) == "Comment":
+    if _kind(child) == "Comment":
         return {
             "kind": "comment",
             "is_automatic": is_automatic,

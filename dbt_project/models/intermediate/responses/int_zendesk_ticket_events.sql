@@ -62,21 +62,50 @@ creations as (
         on tickets.ticket_id = first_changes.ticket_id
 ),
 
--- The tags say that it happened, the last update that it had happened by then.
+tellings as (
+    select
+        changes.ticket_id,
+        max(changes.occurred_at) filter (
+            where changes.tag = 'closed_by_merge'
+        ) as merged_at,
+        max(changes.occurred_at) filter (
+            where changes.tag = 'spam'
+        ) as tagged_spam_at,
+        max(changes.occurred_at) filter (
+            where changes.status = 'deleted'
+        ) as deleted_at
+    from changes
+    group by changes.ticket_id
+),
+
+-- The ticket says that it happened. When, its events say; where they do not,
+-- it had happened by the last update.
 endings as (
     select
         tickets.ticket_id,
         endings.event_type,
-        tickets.updated_at as occurred_at,
         tickets.object_id,
-        tickets.line_number
+        tickets.line_number,
+        coalesce(endings.happened_at, tickets.updated_at) as occurred_at
     from tickets
+    left outer join tellings
+        on tickets.ticket_id = tellings.ticket_id
     cross join
         lateral (
             values
-            ('merged_into', tickets.is_merged),
-            ('marked_spam', tickets.is_spam)
-        ) as endings (event_type, has_happened)
+            ('merged_into', tickets.is_merged, tellings.merged_at),
+            (
+                'marked_spam',
+                tickets.is_spam,
+                -- Both are needed.
+                case
+                    when tellings.tagged_spam_at > tellings.deleted_at
+                        then tellings.tagged_spam_at
+                    when tellings.tagged_spam_at is not null
+                        then tellings.deleted_at
+                end
+            )
+        ) as endings (event_type, has_happened, happened_at)
     where endings.has_happened
 ),
 
@@ -128,7 +157,7 @@ events as (
         end as event_type
     from changes
     where
-        changes.kind <> 'status'
+        changes.kind in ('comment', 'priority')
         or changes.status in ('open', 'pending', 'solved', 'closed')
 ),
 

@@ -1,5 +1,5 @@
--- Grain: one comment, or change of priority or status, of a ticket event of
--- Zendesk, as that ticket event's latest row in force has it.
+-- Grain: one comment, change of priority or status, or added tag, of a ticket
+-- event of Zendesk, as that ticket event's latest row in force has it.
 -- Byte by byte, `event_id` is the order that they happened in at one instant.
 with
 
@@ -33,6 +33,9 @@ final as (
             when listed.fact ->> 'kind' = 'status'
                 then listed.fact ->> 'value'
         end as status,
+        case
+            when listed.fact ->> 'kind' = 'tag' then listed.fact ->> 'value'
+        end as tag,
         events.object_id,
         events.line_number
     from events

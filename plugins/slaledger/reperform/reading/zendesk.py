@@ -224,12 +224,11 @@ def marks_of(child: Fields) -> set[str]:
         return set()
     name, change = changed(child)
     deletes = {"deleted"} if name == "status" and change.get(name) == "deleted" else set()
-    if child.get("added_tags") is not None:
-        return deletes | tags(child["added_tags"]) & {"closed_by_merge", "spam"}
-    after = (
-        child.get("tags") if "field_name" not in child else child.get("value") if child["field_name"] == "tags" else ()
-    )
-    return deletes | (tags(after) - tags(child.get("previous_value"))) & {"closed_by_merge", "spam"}
+    added = tags(child.get("added_tags"))
+    if child.get("added_tags") is None:
+        spelt = "tags" if "field_name" not in child else "value" if child["field_name"] == "tags" else None
+        added = tags(child.get(spelt)) - tags(child.get("previous_value"))
+    return deletes | added & {"closed_by_merge", "spam"}
 
 
 def tags(value: Any) -> set[str]:
