@@ -36,6 +36,18 @@ PRIORITIES = {"P1": "urgent", "P2": "high", "P3": "normal", "P4": "low", None: N
 # Who is whom in Zendesk; 99 is in no users export, and so a customer.
 USERS = {"customer": (11, 12, 99), "agent": (21, 22), "ai": (31,)}
 SECRET = "canary.ann@example.com"
+# Channels in every spelling: an object, a name, a number, a number as text (decision 0010).
+AUTOMATIC = (
+    {"channel": "rule", "source": {"rel": "trigger"}},
+    {"channel": "System"},
+    {"channel": 8},
+    {"channel": "8"},
+    "Rule",
+    "system",
+    8,
+    "8",
+)
+BY_HAND = ({"channel": "email", "source": {"from": {"address": SECRET}}}, {"channel": 4}, "Web form", "Mail", 4)
 
 # Organizations that accounts name, or are; 904 is a sandbox, 905 nobody's.
 ACCOUNTS = {901: "a-1", 902: "902", 903: "a-3", 904: "a-4", 905: "905"}
@@ -172,14 +184,16 @@ def as_zendesk(ticket_id: int, story: Story, pages: Pages) -> None:
     person = {actor: rng.choice(ids) for actor, ids in USERS.items()}
     severity, updated_at = story.severity, story.created_at
     event: dict[str, Any] | None = None
+    is_ending_told = rng.random() < 0.6
     for told, step in enumerate(story.steps):
         instant = story.created_at + timedelta(seconds=step.after)
         updated_at = max(updated_at, instant)
         if step.type in ("merged_into", "marked_spam"):
+            for position, (ended_at, child) in enumerate(ending(rng, step.type, instant, is_told=is_ending_told)):
+                row = {"id": (8 - position) * 10 ** (8 + told) + ticket_id, "ticket_id": ticket_id, "updater_id": 21}
+                pages.events.append({**row, "created_at": shown(ended_at), "child_events": [child]})
             continue
         child: dict[str, Any] = {"id": rng.randrange(10**12), "body": SECRET}
-        if step.automatic:
-            child["via"] = {"channel": rng.choice(("rule", "system")), "source": {"rel": "trigger"}}
         updater_id = -1 if step.actor == "system" else person[step.actor]
         if step.type in ("public_reply", "internal_note"):
             visible = {"public": step.type == "public_reply"}
@@ -196,7 +210,14 @@ def as_zendesk(ticket_id: int, story: Story, pages: Pages) -> None:
             said = {name: value} if rng.random() < 0.5 else {"field_name": name, "value": value}
             child |= {"event_type": "Change", **said, "previous_value": previous}
             severity = step.value if name == "priority" else severity
-        if event and event["created_at"] == shown(instant) and event["updater_id"] == updater_id:
+        joins = event and event["created_at"] == shown(instant) and event["updater_id"] == updater_id
+        via = event["via"] if event and joins else rng.choice(AUTOMATIC if rng.random() < 0.3 else BY_HAND)
+        # A child's own channel holds, else that of its ticket event.
+        if step.automatic and (via not in AUTOMATIC or rng.random() < 0.3):
+            child["via"] = rng.choice(AUTOMATIC)
+        elif not step.automatic and (via in AUTOMATIC or rng.random() < 0.3):
+            child["via"] = rng.choice(BY_HAND)
+        if event and joins:
             event["child_events"].append(child)
             continue
         event = {
@@ -206,12 +227,15 @@ def as_zendesk(ticket_id: int, story: Story, pages: Pages) -> None:
             "timestamp": int(instant.timestamp()),
             "created_at": shown(instant),
             "updater_id": updater_id,
-            "via": "Web form",
+            "via": via,
             "event_type": "Audit",
             "child_events": [{"event_type": "Create", "subject": SECRET}, child],
         }
         pages.events.append(event)
     ended = {step.type for step in story.steps}
+    if is_ending_told:
+        # Of what its events tell, a later update changes nothing.
+        updated_at += timedelta(days=rng.choice((0, 40)))
     # Either alone is no spam: to be deleted, or to be tagged.
     status, spam_tags = "deleted" if "marked_spam" in ended else "open", ["spam"] if "marked_spam" in ended else []
     if not spam_tags and rng.random() < 0.1:
@@ -230,6 +254,36 @@ def as_zendesk(ticket_id: int, story: Story, pages: Pages) -> None:
             "description": SECRET,
             "via": {"channel": "email", "source": {"from": {"address": SECRET}}},
         }
+    )
+
+
+def ending(
+    rng: random.Random, kind: str, instant: datetime, *, is_told: bool
+) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    """What ticket events tell of a merge or of spam, and when: all of it, or too little."""
+    if kind == "merged_into":
+        if is_told:
+            yield instant, added_tag(rng, "closed_by_merge")
+        return
+    named = rng.random() < 0.5
+    deletion = {"field_name": "status", "value": "deleted"} if named else {"status": "deleted"}
+    halves = [added_tag(rng, "spam"), {"event_type": "Change", **deletion, "previous_value": "open"}]
+    rng.shuffle(halves)
+    if is_told or rng.random() < 0.5:
+        yield instant - timedelta(seconds=rng.choice((0, 1, 3600))), halves[0]
+    if is_told:
+        yield instant, halves[1]
+
+
+def added_tag(rng: random.Random, tag: str) -> dict[str, Any]:
+    """A change that adds a tag, as the export and as the audit writes it."""
+    tags, before = [SECRET, tag], [SECRET]
+    return rng.choice(
+        (
+            {"event_type": "Change", "tags": tags, "previous_value": before, "added_tags": [tag], "removed_tags": []},
+            {"event_type": "Change", "tags": tags, "previous_value": before},
+            {"type": "Change", "field_name": "tags", "value": tags, "previous_value": before},
+        )
     )
 
 
