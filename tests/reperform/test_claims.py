@@ -340,6 +340,20 @@ def test_no_decision_holds_once_the_messages_tell_otherwise(others):
     assert judged(*others, decisions=[decided(row)]) == ("needs_review", "sent_in_time_received_late")
 
 
+def test_a_claim_without_a_contract_is_decided_on_too():
+    undemanding = replace(
+        ENTERPRISE,
+        version="2026-02",
+        effective_from=parse("2026-02-01T00:00:00Z"),
+        claims_must_include=frozenset({"company_name"}),
+    )
+    late = message(AT_DEADLINE, account_id=None)
+    (row,) = rows(late, terms=(undemanding,))
+    assert (row["contract_id"], row["status"]) == (None, "needs_review")
+    decision = replace(decided(row), contract_id="")
+    assert judged(late, terms=(undemanding,), decisions=[decision]) == ("accepted", "approved_in_review")
+
+
 def test_a_message_that_changes_nothing_leaves_a_decision():
     late = message(AT_DEADLINE)
     (row,) = rows(late)

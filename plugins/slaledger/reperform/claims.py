@@ -53,7 +53,8 @@ def claims(
         if account is not None and account.is_sandbox:
             continue
         for contract_id, own in by_account.get(claim.given["account_id"], {None: []}).items():
-            decided = [each for each in decisions if (each.contract_id, each.claim_id) == (contract_id, claim.claim_id)]
+            subject = (contract_id or "", claim.claim_id)
+            decided = [each for each in decisions if (each.contract_id, each.claim_id) == subject]
             rows.append(_row(exports, claim, contract_id, own, decisions=decided, as_of=as_of))
     return sorted(_credited_once(rows), key=lambda row: (row["claim_id"], row["contract_id"] or ""))
 

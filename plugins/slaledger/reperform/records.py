@@ -250,7 +250,7 @@ class Decision:
     """What a named person decided, and on what: the `about` of the row that waited; of any other it says nothing."""
 
     kind: str  # held_month | claim | decrease
-    contract_id: str
+    contract_id: str  # empty: a claim for which there is no contract
     service_month: str
     is_approved: bool
     claim_id: str | None = None  # of `claim`
