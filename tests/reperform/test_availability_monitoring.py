@@ -319,11 +319,28 @@ OTHER = incident("i2", "billing_portal", span="04-20 10:00/10:01")
         # The incident itself says that it was open by then.
         (
             [
-                document(OPEN, exported_at="04-20 11:00", page_updated_at=None),
+                document(OPEN, exported_at="04-20 11:00", page_updated_at=t("04-20 10:05")),
                 document(exported_at="04-20 10:10", kind="summary"),
                 document(exported_at="04-20 10:50", kind="summary"),
             ],
             30,
+        ),
+        # So does a list that has no `page.updated_at`, as it was exported.
+        (
+            [
+                document(OPEN, exported_at="04-20 12:00", page_updated_at=None),
+                document(exported_at="04-20 10:50", kind="summary"),
+                document(exported_at="04-20 12:00", kind="summary", key="status_page/statuspage/summary"),
+            ],
+            None,
+        ),
+        (
+            [
+                document(OPEN, exported_at="04-20 12:00", page_updated_at=None),
+                document(exported_at="04-20 10:50", kind="summary"),
+                document(exported_at="04-20 12:10", kind="summary"),
+            ],
+            110,
         ),
         (
             [

@@ -171,18 +171,22 @@ def publish(
     """
     exported = end + world.one(DAY, 20 * DAY)
 
-    def incidents(told: list[Row], *, is_complete: bool) -> None:
-        # Whatever such a list names is open as late as it says to be from, if it says so.
-        told_at = world.one(None, None, min(summaries) - DAY, world.one(*summaries) + world.one(-1, 0), exported)
-        _document(world, page_id, "incidents", told, exported, is_complete=is_complete, updated_at=told_at)
+    def incidents(told: list[Row], *, is_complete: bool, names_silent: bool = True) -> None:
+        # Whatever such a list names is open as late as it says to be from, else when it was exported.
+        early, late = min(summaries) - DAY, world.one(*summaries)
+        told_at = world.one(None, early, early, early, late + world.one(-1, 0), exported)
+        if not names_silent:
+            told_at = late - world.one(1, MINUTE)
+        listed = [*told, *silent] if names_silent else told
+        _document(world, page_id, "incidents", listed, exported, is_complete=is_complete, updated_at=told_at)
 
-    incidents([*calm, *silent, *wild], is_complete=world.chance(60))
+    incidents([*calm, *wild], is_complete=world.chance(60))
     for _ in range(world.one(0, 0, 1, 1, 2)):
         exported += world.one(1, MINUTE, DAY)
         kept = [_corrected(world, each) if world.chance(15) else each for each in wild if world.chance(80)]
         is_complete = world.chance(50)
         # What a list lacks that is not complete says nothing.
-        incidents([*calm, *kept, *(silent if is_complete or world.chance(50) else ())], is_complete=is_complete)
+        incidents([*calm, *kept], is_complete=is_complete, names_silent=is_complete or world.chance(50))
     if maintenances:
         _document(world, page_id, "scheduled_maintenances", maintenances, exported, is_complete=world.chance(50))
     for told_at, listed in summaries.items():

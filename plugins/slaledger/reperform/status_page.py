@@ -100,10 +100,13 @@ def _is_withdrawn(incident: Incident, page: list[PageDocument]) -> bool:
 
 def _first_silence(incident: Incident, page: list[PageDocument]) -> Instant | None:
     """The first summary that no longer lists the incident (S5)."""
-    # What says otherwise: any document of the page, or word of the incident itself, that is as late.
-    open_at = [doc.page_updated_at for doc in page if incident.incident_id in doc.listed_ids]
-    known_open = max([incident.created_at, *(update.at for update in incident.updates)])
-    known_open = max([known_open, *(at for at in open_at if at is not None)])
+    # What says otherwise: word of the incident itself, or any document of the page that lists it, that is as late.
+    listed_at = [
+        doc.exported_at if doc.page_updated_at is None else doc.page_updated_at
+        for doc in page
+        if incident.incident_id in doc.listed_ids
+    ]
+    known_open = max([incident.created_at, *(update.at for update in incident.updates), *listed_at])
     silent = [
         doc.page_updated_at
         for doc in page

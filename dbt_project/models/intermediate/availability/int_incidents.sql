@@ -24,12 +24,14 @@ update_figures as (
     group by updates.incident_id
 ),
 
--- A document that lists an unresolved incident says that it was open then.
+-- A document that lists an unresolved incident says that it was open then: as
+-- it was exported, where the page does not say when.
 listings as (
     select
         listed.incident_id,
         documents.page_id,
-        max(documents.page_updated_at) as last_listed_at
+        max(coalesce(documents.page_updated_at, documents.exported_at))
+            as last_listed_at
     from documents
     cross join lateral unnest(documents.incident_ids) as listed (incident_id)
     group by listed.incident_id, documents.page_id
