@@ -2,7 +2,8 @@
 # Account a service month
 
 Builds one service month as of one instant, from what has landed to the ledger: gate on what came in, dbt models, gate
-on what came out, statements and credit line items, billing drop. Rows of other months are not touched.
+on what came out, statements and credit line items, tests of the ledger, billing drop. Rows of other months are not
+touched.
 
 **When.** For each month that a landing touched (the partition key of `landed_exports`), and when `sla run` asks.
 
@@ -15,7 +16,8 @@ on what came out, statements and credit line items, billing drop. Rows of other 
 still owed. Marking a task as success does not help: posting asks for the validation of exactly these figures.
 
 **When it fails.** `GateFailed` names the expectations and the rows: mend the input, or decide with `sla approve`, and
-run again. `TransformFailed` names the model. See `docs/runbooks/gates.md`.
+run again. `TransformFailed` names the model. See `docs/runbooks/gates.md`. `LedgerDoesNotAddUp` names contract and
+month: nothing was delivered. See `docs/runbooks/ledger.md`.
 """
 
 from __future__ import annotations
@@ -93,6 +95,14 @@ def account_month():
             steps.skip("The month is not to be closed: nothing is posted.")
         ledger.post_month(settings.load(), run_id=steps.run_id())
 
+    @task(inlets=[assets.ACCOUNT_MONTHS, assets.CREDIT_LINE_ITEMS])
+    @steps.reported
+    def test_ledger():
+        """Hold all lines to what is owed, before any of them goes out."""
+        from slaledger import settings, transform
+
+        transform.test_ledger(settings.load(), run_id=steps.run_id())
+
     @task(inlets=[assets.CREDIT_LINE_ITEMS], outlets=[assets.BILLING_DROP])
     @steps.reported
     def deliver_drop() -> list[str]:
@@ -101,7 +111,8 @@ def account_month():
 
         return delivery.deliver(settings.load(), run_id=steps.run_id())
 
-    open_build() >> validate_raw() >> build_models() >> validate_marts() >> post_ledger() >> deliver_drop()
+    before = open_build() >> validate_raw() >> build_models() >> validate_marts()
+    before >> post_ledger() >> test_ledger() >> deliver_drop()
 
 
 account_month()

@@ -2,6 +2,7 @@
 -- on no statement of its own account-month: what was deleted in the books, or
 -- slipped in, shows (rules L1, L2 and L6). What was dropped at their end, and
 -- what the hashes are of, only the ledger's own verification sees.
+{{ config(tags=['ledger']) }}
 with
 
 lines as (
@@ -28,12 +29,17 @@ numbered as (
 
 final as (
     select
-        numbered.line_item_id,
-        numbered.ordinal,
-        numbered.expected_ordinal,
-        numbered.chain_position,
-        numbered.expected_position,
-        statements.statement_id
+        numbered.contract_id,
+        numbered.service_month,
+        format(
+            'line %s: ordinal %s for %s, position %s for %s, statement %s',
+            numbered.line_item_id,
+            numbered.ordinal,
+            numbered.expected_ordinal,
+            numbered.chain_position,
+            numbered.expected_position,
+            statements.statement_id
+        ) as problem
     from numbered
     left outer join statements
         on

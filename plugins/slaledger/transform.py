@@ -51,6 +51,12 @@ class TransformFailed(Exception):
         self.failed_tests = failed_tests
 
 
+class LedgerDoesNotAddUp(TransformFailed):
+    """The tests of the ledger found lines that are not what is owed, after the run posted."""
+
+    is_final = True
+
+
 class DataTestsFailed(TransformFailed):
     """Everything ran, and data tests found rows they must not find: a validation stops the month (exit 3)."""
 
@@ -149,7 +155,8 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
         )
     with connect(settings.warehouse) as connection:
         require_recorded_zones(connection, service_month=service_month, as_of=as_of)
-    results = _run_dbt(settings)
+        connection.execute("update audit.builds set posted_at = null where service_month = %s", (service_month,))
+    results = _run_dbt(settings, "build", "--exclude", "test_type:unit")
     run_directory = settings.home / "runs" / quote(run_id, safe="+:")
     sent = _keep_artifacts(settings, run_directory)
     _raise_failures(results, service_month=service_month, log_path=_log_path(settings))
@@ -172,6 +179,40 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     )
 
 
+def test_ledger(settings: Settings, *, run_id: str) -> None:
+    """Hold the lines to what is owed once more, now that the run has posted: the tests tagged `ledger`, in one start.
+
+    Raises `BuildMismatch`; `LedgerDoesNotAddUp` naming contracts and months; `TransformFailed` where a test could not
+    be run.
+    """
+    service_month, _ = require_current_build(settings, run_id=run_id)
+    results = _run_dbt(settings, "test", "--select", "tag:ledger")
+    broken = [result for result in results if str(result.status) in BROKEN]
+    if broken or not results:
+        raise TransformFailed(
+            f"The ledger of {service_month:%Y-%m} could not be tested after posting, and nothing goes into the billing "
+            f"drop until it is: {'; '.join(f'{each.node.name}: {each.message}' for each in broken) or 'no tests'}. "
+            f"See {_log_path(settings) / 'dbt.log'}.",
+            failed_models=tuple(result.node.name for result in broken),
+        )
+    failed = [result for result in results if str(result.status) == "fail"]
+    if not failed:
+        return
+    problems = []
+    with connect(settings.warehouse) as connection:
+        for result in failed:
+            rows = connection.execute(
+                f"select * from ({result.node.compiled_code}) as rows order by contract_id, service_month, problem"
+            ).fetchall()
+            problems += [f"- contract {row[0]}, {row[1]:%Y-%m}: {row[2]} ({result.node.name})" for row in rows[:5]]
+    raise LedgerDoesNotAddUp(
+        f"After posting {service_month:%Y-%m} the ledger's lines are not what is owed, and nothing goes into the "
+        "billing drop until they are:\n" + "\n".join(problems) + "\nRun `sla verify`, find out who changed "
+        "`billing` or `marts`, and report it.",
+        failed_tests=tuple(result.node.name for result in failed),
+    )
+
+
 def _target_path(settings: Settings) -> Path:
     return settings.home / "dbt" / "target"
 
@@ -180,7 +221,7 @@ def _log_path(settings: Settings) -> Path:
     return settings.home / "logs" / "dbt"
 
 
-def _run_dbt(settings: Settings) -> list:
+def _run_dbt(settings: Settings, command: str, *selection: str) -> list:
     from dbt.cli.main import dbtRunner
 
     for name in ARTIFACTS[1:]:  # a start that dies early must not leave the last one's results to be read as its own
@@ -191,15 +232,14 @@ def _run_dbt(settings: Settings) -> list:
         "--no-version-check",
         "--log-path",
         str(_log_path(settings)),
-        "build",
+        command,
         "--project-dir",
         str(DBT_PROJECT_DIR),
         "--profiles-dir",
         str(DBT_PROJECT_DIR),
         "--target-path",
         str(_target_path(settings)),
-        "--exclude",
-        "test_type:unit",
+        *selection,
     ]
     with _dbt_environment(settings.warehouse):
         outcome = dbtRunner().invoke(arguments)

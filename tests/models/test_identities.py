@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from slaledger import transform
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from tests.models.builder import failures
@@ -23,7 +24,10 @@ CREDITED = "assert_contract_months_have_one_availability_credit"
 LINES = "assert_lines_add_up_to_their_credits"
 ORDER = "assert_lines_stand_in_order"
 CLAIMS = "assert_claims_have_one_verdict_per_contract"
-IDENTITIES = (PARTS, DOWNTIME, ACCOUNTED, CREDITED, LINES, ORDER, CLAIMS)
+EVIDENT = "assert_lines_are_what_their_evidence_owes"
+ARITHMETIC = "assert_lines_are_their_percent_of_their_fee"
+OF_THE_LEDGER = (LINES, ORDER, EVIDENT, ARITHMETIC)
+IDENTITIES = (PARTS, DOWNTIME, ACCOUNTED, CREDITED, *OF_THE_LEDGER, CLAIMS)
 
 SOME_LINE = "(select min(line_item_id::text)::uuid from billing.credit_line_items)"
 FIRST_LINE = "(select min(chain_position) from billing.credit_line_items)"
@@ -43,6 +47,15 @@ select (jsonb_populate_record(lines, jsonb_build_object(
 from billing.credit_line_items as lines
 where lines.chain_position = {LAST_LINE}
 """
+
+# A second line that takes the whole first one back.
+TAKEN_BACK = DOUBLED.replace("'ordinal', 2,", "'ordinal', 2, 'amount', -lines.amount,")
+
+
+def change_line(assignment: str) -> str:
+    """Change one line."""
+    return f"update billing.credit_line_items set {assignment} where line_item_id = {SOME_LINE}"
+
 
 # Each of these is what an error of a join, or somebody's hand, would leave.
 PLANTS = {
@@ -73,19 +86,21 @@ PLANTS = {
         "update marts.fct_credits set contract_id = 'nobody'"
         " where contract_id = (select min(contract_id) from marts.fct_credits)",
     ),
-    "a line of a minor unit more": (
-        LINES,
-        f"update billing.credit_line_items set amount = amount + 0.01 where line_item_id = {SOME_LINE}",
+    "a line of a minor unit more": (ARITHMETIC, change_line("amount = amount + 0.01")),
+    "a line of another percent": (ARITHMETIC, change_line("credit_percent = credit_percent + 5")),
+    "a line in no known currency": (ARITHMETIC, change_line("currency = 'ZZZ'")),
+    "a line that was doubled": (ARITHMETIC, DOUBLED),
+    "a line in cents for dollars": (EVIDENT, change_line("amount = amount * 100, monthly_fee = monthly_fee * 100")),
+    "half a line of half the fee": (LINES, change_line("amount = amount / 2, monthly_fee = monthly_fee / 2")),
+    "twice the percent of half the fee": (
+        EVIDENT,
+        change_line("credit_percent = credit_percent * 2, monthly_fee = monthly_fee / 2"),
     ),
-    "a line of another percent": (
-        LINES,
-        f"update billing.credit_line_items set credit_percent = credit_percent + 5 where line_item_id = {SOME_LINE}",
-    ),
-    "a line in no known currency": (
-        LINES,
-        f"update billing.credit_line_items set currency = 'ZZZ' where line_item_id = {SOME_LINE}",
-    ),
-    "a line that was doubled": (LINES, DOUBLED),
+    "a line moved to another currency": (EVIDENT, change_line("currency = 'EUR'")),
+    "a line taken back while it is owed": (LINES, TAKEN_BACK),
+    "a line taken back against its evidence": (EVIDENT, TAKEN_BACK),
+    "the last line deleted": (LINES, f"delete from billing.credit_line_items where chain_position = {LAST_LINE}"),
+    "all lines deleted": (LINES, "delete from billing.credit_line_items"),
     "a credit of a minor unit more than its lines": (
         LINES,
         "update marts.fct_credits set amount = amount + 0.01 where status = 'owed'",
@@ -130,6 +145,21 @@ PLANTS = {
         CLAIMS,
         "update marts.fct_claims set status = 'accepted' where status = 'duplicate'",
     ),
+}
+
+OWES_MORE = "update marts.fct_credits set amount = amount + 1 where status = 'owed'"
+LAST_OWED = f"(select contract_id from billing.credit_line_items where chain_position = {LAST_LINE})"
+
+# What the mart owes and the lines say may differ, rightly (rules L2 and L3, decision 0008).
+WAITING = {
+    "a month that was built again since": f"{OWES_MORE}; update audit.builds set posted_at = null",
+    "account-months that are held": f"{OWES_MORE}; update marts.fct_account_months set status = 'held'",
+    "account-months that are blocked": f"{OWES_MORE}; update marts.fct_account_months set status = 'blocked'",
+    "a claim that is open again": "update marts.fct_credits set status = 'pending'",
+    "a decrease": "update marts.fct_credits set amount = amount - 1 where status = 'owed'",
+    "an increase behind a decrease": "update marts.fct_credits set currency = 'EUR' where status = 'owed'",
+    "an account-month that is no more": f"delete from marts.fct_credits where contract_id = {LAST_OWED};"
+    f"delete from marts.fct_account_months where contract_id = {LAST_OWED}",
 }
 
 # What the books themselves hold against a hand, so that dbt is all that is left.
@@ -189,3 +219,23 @@ def test_identities_fail_for_what_they_are_for(spoiled: Settings, plant: str) ->
         connection.execute(DISARM)
         assert connection.execute(statement).rowcount != 0
     assert set(failures(spoiled, "test", select=(assertion,))) == {assertion}
+
+
+@pytest.mark.parametrize("case", WAITING)
+def test_what_waits_does_not_fail_the_ledger(spoiled: Settings, case: str) -> None:
+    with connect(spoiled.warehouse) as connection:
+        connection.execute(WAITING[case])
+    assert failures(spoiled, "test", select=OF_THE_LEDGER) == {}
+
+
+def test_a_run_that_posted_fails_by_its_ledger_naming_contract_and_month(spoiled: Settings) -> None:
+    with connect(spoiled.warehouse) as connection:
+        (run_id, contract_id) = connection.execute(f"select run_id, {LAST_OWED} from audit.current_build").fetchone()
+    transform.test_ledger(spoiled, run_id=run_id)
+    with connect(spoiled.warehouse) as connection:
+        connection.execute(DISARM)
+        connection.execute(f"delete from billing.credit_line_items where chain_position = {LAST_LINE}")
+    with pytest.raises(transform.LedgerDoesNotAddUp) as failed:
+        transform.test_ledger(spoiled, run_id=run_id)
+    assert f"contract {contract_id}, 2026-03: owed 50.00 USD (availability), its lines add up to 0" in str(failed.value)
+    assert failed.value.failed_tests == (LINES,)

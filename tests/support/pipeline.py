@@ -55,6 +55,7 @@ class Pipeline:
         gates.run_gate(self.settings, "marts", run_id=run_id)
         if close:
             ledger.post_month(self.settings, run_id=run_id)
+            transform.test_ledger(self.settings, run_id=run_id)
             delivery.deliver(self.settings, run_id=run_id)
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:

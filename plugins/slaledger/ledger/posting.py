@@ -95,6 +95,7 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
     )
     lines = append(connection, drafts, recorded_at=build.recorded_at)
     _require_nothing_left(connection, build)
+    connection.execute("update audit.builds set posted_at = %s where run_id = %s", (build.recorded_at, build.run_id))
     amounts: dict[str, Decimal] = {}
     for line in lines:
         amounts[line.currency] = amounts.get(line.currency, Decimal(0)) + line.amount

@@ -17,6 +17,8 @@ final as (
         lines.credit_percent,
         lines.monthly_fee,
         lines.statement_id,
+        lines.evidence_sha256,
+        lines.run_id,
         lines.chain_position,
         lines.previous_hash,
         lines.line_hash
