@@ -6,10 +6,11 @@ import csv
 import gzip
 import io
 import json
+import random
 from dataclasses import dataclass
 from typing import Any
 
-from tests.second_route import terms_documents
+from tests.second_route import pages, terms_documents
 from tests.second_route.world import DAY, MINUTE, SECOND, Row, World, month_bounds
 
 CSV_FEEDS = {
@@ -62,15 +63,20 @@ def pack(world: World) -> list[Upload]:
             uploads += _checks(world)
         else:
             uploads += _keyed(world, feed)
+    # Of its own, so that what is done to pages changes nothing else in the world of a seed.
+    rng = random.Random(f"pages of {world.seed}")
     for number, document in enumerate(world.page_documents):
-        text = json.dumps(document["body"]).encode()
         metadata = _metadata(world, document["exported_at"])
         if document["is_complete"]:
             metadata["complete"] = "true"
-        uploads.append(Upload(f"status_page/statuspage/{number}.json", text, metadata))
+        body = pages.page(rng, document["body"], pages.STATUS_PAGE)
+        uploads.append(Upload(f"status_page/statuspage/{number}.json", body, metadata))
     for number, document in enumerate(world.zendesk_documents):
-        text = json.dumps(document["body"]).encode()
-        uploads.append(Upload(f"tickets/zendesk/{number}.json", text, _metadata(world, document["exported_at"])))
+        body = pages.page(rng, document["body"], pages.ZENDESK)
+        uploads.append(Upload(f"tickets/zendesk/{number}.json", body, _metadata(world, document["exported_at"])))
+    for number, body in enumerate(pages.ODD):
+        for feed in ("status_page/statuspage", "tickets/zendesk"):
+            uploads.append(Upload(f"{feed}/odd-{number}", body, {}))
     return uploads
 
 
