@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,7 @@ def _parts(case: Case) -> list[RenderableType | None]:
     own = [_headline(case), _lines(case)]
     if case.line.entry_type != "goodwill":
         own += [_uptime(case), _amount(case), _terms(case), _claims(case), _decisions(case)]
-        own += [_segments(case), _breaches(case), _rows(case), _checks(case)]
+        own += [_segments(case), _monitors(case), _breaches(case), _rows(case), _checks(case)]
     return [*own, _objects(case), _provenance(case)]
 
 
@@ -171,6 +172,27 @@ def _segments(case: Case) -> Table | None:
         lists = [", ".join(segment[name] or []) for name in ("services", "categories", "source_ids")]
         _add(table, segment["started_at"], segment["ended_at"], segment["kind"], *lists)
     return table
+
+
+def _monitors(case: Case) -> Table | None:
+    monitors = [row for row in case.evidence["rows"] if row["kind"] == "monitor"]
+    if not monitors:
+        return None
+    table = _table("How its monitors make downtime", "monitor", "rule")
+    for row in monitors:
+        _add(table, row["id"], _monitor_rule(row["content"]))
+    return table
+
+
+def _monitor_rule(monitor: Mapping[str, Any]) -> str:
+    """What checks of a monitor of the catalog make of a location, in words (rules M2 and M3)."""
+    confirm = monitor["confirm"] or 1
+    stale = number_text(Decimal(monitor["stale_after_seconds"] or 2 * monitor["interval_seconds"]))
+    begin = "each down check" if confirm == 1 else f"the first of {confirm} consecutive down checks (fewer are up)"
+    return (
+        f"A location is down from {begin} to its next check that is not down, or to {stale} s after its last down "
+        f"check if that is earlier; without a check for {stale} s it is unknown."
+    )
 
 
 def _breaches(case: Case) -> Table | None:

@@ -15,6 +15,7 @@ LINES = range(1, 147)
 
 # Lines with tests in several files, and why: of any other line one file says all that there is to say.
 SEVERAL = {
+    20: "the 120 s are a figure, the rule behind them is printed where a line is explained",
     49: "what is not known yet is a figure, the revision that follows a second closing",
     76: "unknown time is a figure, a month that is not closed is none",
     105: "the month of creation is a figure, the revision that follows a second closing",

@@ -104,6 +104,25 @@ def test_a_line_is_explained_down_to_objects_and_rows(landed):
         assert unsaid not in text, unsaid
 
 
+@pytest.mark.edge(20)
+@pytest.mark.parametrize(
+    ("change", "begins", "ends"),
+    [
+        ("confirm = null", "each down check", "120 s"),
+        ("confirm = 1, stale_after_seconds = 300", "each down check", "300 s"),
+        ("confirm = 3", "the first of 3 consecutive down checks (fewer are up)", "120 s"),
+    ],
+)
+def test_the_rule_by_which_checks_made_downtime_is_printed(landed, change, begins, ends):
+    with connect(landed.warehouse) as connection:
+        connection.execute(f"update raw.monitors set {change}")
+    claimed(landed, MONTH)
+    (item_id,) = ids(landed)
+    text = explained(landed, item_id)
+    assert f"A location is down from {begins} to its next check that is not down, or to {ends} after its last" in text
+    assert f"without a check for {ends} it is unknown" in text
+
+
 def test_a_response_credit_is_explained_down_to_its_tickets_events(landed):
     """Of the ticket, of what was merged into it, and of both ticket feeds; of other tickets nothing."""
     with connect(landed.warehouse) as connection:
