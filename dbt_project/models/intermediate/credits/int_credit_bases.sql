@@ -82,11 +82,7 @@ final as (
         standings.standing,
         case
             when standings.standing in ('provisional', 'held') then null
-            when
-                standings.standing in (
-                    'not_guaranteed', 'unmeasured', 'nothing'
-                )
-                then 0
+            when standings.standing = 'not_guaranteed' then 0
             else standings.credit_percent
         end as credit_percent,
         standings.monthly_fee,
