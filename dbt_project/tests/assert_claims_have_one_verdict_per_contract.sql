@@ -1,15 +1,22 @@
--- Fails if a claim is not in exactly one state for each contract that its
--- account had in the month (where it had none: in exactly one), or a contract's
--- month has two accepted claims: one would be forgotten, or credited twice
--- (rules C5 to C7).
+-- Fails if a claim of the month, as its messages tell it, is not in exactly one
+-- state for each contract that its account had in the month (where it had none:
+-- in exactly one), or a contract's month has two accepted claims: one would be
+-- forgotten, or credited twice (rules C5 to C7). Its month and its account are
+-- what was given first (rule C3); a sandbox's claim is none (rule P5).
 with
 
 build as (
     select * from {{ ref('stg_audit__current_build') }}
 ),
 
-merged as (
-    select * from {{ ref('int_claims') }}
+accounts as (
+    select * from {{ ref('stg_accounts__accounts') }}
+),
+
+messages as (
+    select messages.*
+    from {{ ref('stg_claims__messages') }} as messages
+    inner join build on messages.received_at <= build.as_of
 ),
 
 account_months as (
@@ -28,13 +35,45 @@ claims as (
         on fct_claims.service_month = build.service_month
 ),
 
+first_months as (
+    select distinct on (messages.claim_id)
+        messages.claim_id,
+        messages.service_month
+    from messages
+    order by
+        messages.claim_id,
+        messages.received_at,
+        messages.sent_at,
+        messages.service_month
+),
+
+first_accounts as (
+    select distinct on (messages.claim_id)
+        messages.claim_id,
+        messages.account_id
+    from messages
+    where messages.account_id is not null
+    order by
+        messages.claim_id,
+        messages.received_at,
+        messages.sent_at,
+        messages.service_month,
+        {{ in_byte_order('messages.account_id') }}
+),
+
 expected as (
     select
-        merged.claim_id,
+        first_months.claim_id,
         coalesce(account_months.contract_id, '') as judged_for
-    from merged
+    from first_months
+    inner join build on first_months.service_month = build.service_month
+    left outer join first_accounts
+        on first_months.claim_id = first_accounts.claim_id
+    left outer join accounts
+        on first_accounts.account_id = accounts.account_id
     left outer join account_months
-        on merged.account_id = account_months.account_id
+        on first_accounts.account_id = account_months.account_id
+    where accounts.is_sandbox is not true
 ),
 
 states as (

@@ -30,6 +30,7 @@ OF_THE_LEDGER = (LINES, ORDER, EVIDENT, ARITHMETIC)
 IDENTITIES = (PARTS, DOWNTIME, ACCOUNTED, CREDITED, *OF_THE_LEDGER, CLAIMS)
 
 SOME_LINE = "(select min(line_item_id::text)::uuid from billing.credit_line_items)"
+SOME_CLAIM = "(select min(claim_id) from raw.claims where service_month = '2026-03-01')"
 FIRST_LINE = "(select min(chain_position) from billing.credit_line_items)"
 LAST_LINE = "(select max(chain_position) from billing.credit_line_items)"
 
@@ -131,6 +132,12 @@ PLANTS = {
         CLAIMS,
         "delete from marts.fct_claims where claim_id = (select min(claim_id) from marts.fct_claims)",
     ),
+    "a claim lost before it was judged": (
+        CLAIMS,
+        f"delete from intermediate.int_claims where claim_id = {SOME_CLAIM};"
+        f"delete from intermediate.int_claim_verdicts where claim_id = {SOME_CLAIM};"
+        f"delete from marts.fct_claims where claim_id = {SOME_CLAIM}",
+    ),
     "a claim that nobody made": (CLAIMS, "update marts.fct_claims set claim_id = 'nobody' where status = 'accepted'"),
     "a claim without a state": (
         CLAIMS,
@@ -160,6 +167,14 @@ WAITING = {
     "an increase behind a decrease": "update marts.fct_credits set currency = 'EUR' where status = 'owed'",
     "an account-month that is no more": f"delete from marts.fct_credits where contract_id = {LAST_OWED};"
     f"delete from marts.fct_account_months where contract_id = {LAST_OWED}",
+}
+
+# No claims of the month: nothing is to be judged (rules C3, P5, and what the as-of time cuts).
+NO_CLAIM = {
+    "another month's": f"update raw.claims set service_month = '2026-02-01' where claim_id = {SOME_CLAIM}",
+    "a sandbox's": "update raw.accounts set is_sandbox = true where account_id = ("
+    f"select min(account_id) from raw.claims where claim_id = {SOME_CLAIM})",
+    "received after the as-of time": f"update raw.claims set received_at = '2026-05-01' where claim_id = {SOME_CLAIM}",
 }
 
 # What the books themselves hold against a hand, so that dbt is all that is left.
@@ -226,6 +241,17 @@ def test_what_waits_does_not_fail_the_ledger(spoiled: Settings, case: str) -> No
     with connect(spoiled.warehouse) as connection:
         connection.execute(WAITING[case])
     assert failures(spoiled, "test", select=OF_THE_LEDGER) == {}
+
+
+@pytest.mark.parametrize("case", NO_CLAIM)
+def test_what_is_no_claim_of_the_month_is_in_no_state(spoiled: Settings, case: str) -> None:
+    with connect(spoiled.warehouse) as connection:
+        (claim_id,) = connection.execute(SOME_CLAIM).fetchone()
+        assert connection.execute(NO_CLAIM[case]).rowcount == 1
+    assert set(failures(spoiled, "test", select=(CLAIMS,))) == {CLAIMS}, "it is judged still"
+    with connect(spoiled.warehouse) as connection:
+        connection.execute("delete from marts.fct_claims where claim_id = %s", [claim_id])
+    assert failures(spoiled, "test", select=(CLAIMS,)) == {}
 
 
 def test_a_run_that_posted_fails_by_its_ledger_naming_contract_and_month(spoiled: Settings) -> None:
