@@ -174,7 +174,7 @@ EDGES = [
     "credits: [{below: 100, percent: 0.00000000001}, {below: 0.00000000001, percent: 100}]",
     "credits: [{below: 99.99999999999, percent: 0.00000000001}]",
     "response_times: {targets: {P1: 1s, P2: 9999d, P3: 0 business days, P4: 999 business days}}",
-    "response_times: {calendar: {holidays: [0001-01-01, 9999-12-31, 9999-12-31]}}",
+    "response_times: {calendar: {holidays: [0001-01-01, 9999-12-31]}}",
     "response_times: {calendar: {holidays: [], time_zone: Pacific/Apia}}",
     "response_times: {credits: [{severity: P4, percent: 100}], response_credit_cap: 0}",
 ]
