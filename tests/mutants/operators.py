@@ -37,6 +37,7 @@ ARITHMETIC = {"+": "-", "-": "+", "*": "+", "&&": "-|-", "@>": "<@", "<@": "@>"}
 EXTREMES = {"least": "greatest", "min": "max", "bool_or": "bool_and", "every": "bool_or"}
 EXTREMES |= {"greatest": "least", "max": "min", "bool_and": "bool_or"}
 DIRECTIONS = {"asc": "desc", "desc": "asc"}
+NULLS = {("nulls", "last"): "nulls first", ("nulls", "first"): "nulls last"}
 # Words that end an item of `order by`, at the item's own depth.
 AFTER_ORDER_ITEM = frozenset((",", ")", "asc", "desc", "nulls", "rows", "range", "groups", "limit", "offset", "union"))
 # What is left of a call without its rounding: {0} is its first argument, {1} its second.
@@ -146,6 +147,8 @@ def _edits(sql: str, tokens: Sequence[Token]) -> Iterator[Edit]:
             yield Edit("fallback", token.start, end, f"({arguments[0]})")
         if words[number] == "order by":
             yield from _directions(sql, tokens, words, number)
+        if (nulls := tuple(words[number : number + 2])) in NULLS:
+            yield Edit("order", token.start, tokens[number + 1].end + 1, NULLS[nulls])
 
 
 def _operators(tokens: Sequence[Token], words: Sequence[str], number: int) -> Iterator[Edit]:
@@ -154,6 +157,8 @@ def _operators(tokens: Sequence[Token], words: Sequence[str], number: int) -> It
         yield Edit("comparison", token.start, token.end + 1, new)
     if word in CONNECTIVES and not FRAME_ENDS & set(words[number + 1 : number + 3]):
         yield Edit("connective", token.start, token.end + 1, CONNECTIVES[word])
+    if word == "not" and words[number - 1] != "is" and words[number + 1] not in ("in", "null", "materialized"):
+        yield Edit("connective", token.start, token.end + 1, "")
     if word in ARITHMETIC and _ends_operand(tokens, words, number - 1):
         yield Edit("arithmetic", token.start, token.end + 1, ARITHMETIC[word])
     for pattern, new in TESTS.items():
@@ -180,11 +185,11 @@ def _directions(sql: str, tokens: Sequence[Token], words: Sequence[str], number:
                 pass
             elif word in DIRECTIONS:
                 yield Edit("order", tokens[place].start, tokens[place].end + 1, DIRECTIONS[word])
-            elif words[place - 1] not in DIRECTIONS:
+            elif words[place - 1] not in (*DIRECTIONS, "first", "last"):
                 yield Edit("order", tokens[place - 1].end + 1, tokens[place - 1].end + 1, " desc")
             if word == ",":
                 first = place + 1
-            elif word not in DIRECTIONS:
+            elif word not in (*DIRECTIONS, "nulls"):
                 return
         depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(word, 0)
 

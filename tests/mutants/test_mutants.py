@@ -47,7 +47,9 @@ def changes(sql: str) -> set[str]:
         ("select a and b or c", {"and → or", "or → and"}),
         ("select 7, 0.5", {"7 → 6", "7 → 8", "0.5 → 1.5", "0.5 → (-0.5)"}),
         ("select interval '1 month 2 days'", {"1 → 0", "1 → 2", "2 → 1", "2 → 3"}),
-        ("select not a, false, 'x 1 = 2 and true'", {"false → true"}),
+        ("select not a, false, 'x 1 = 2 and true'", {"not →", "false → true"}),
+        ("with a as not materialized (select b is not null, c not in (d), not exists (e))",
+            {"is not → is", "not in → in", "not →"}),
         ("select a from b inner join c on d", {"inner join → left outer join"}),
         ("select a from b left outer join c on d", {"left outer join → inner join"}),
         ("select a from b cross join c", set()),
@@ -71,7 +73,8 @@ def changes(sql: str) -> set[str]:
         ("select a from b order by f(a, b), c desc, d asc", {"→ desc", "desc → asc", "asc → desc"}),
         ("select distinct on (f(a, b), c) (select d) from e order by f(a, b), c desc, d desc", {"desc → asc"}),
         ("select min(a) over (order by b nulls last rows between 1 preceding and current row)",
-            {"min → max", "→ desc", "1 → 0", "1 → 2"}),
+            {"min → max", "→ desc", "nulls last → nulls first", "1 → 0", "1 → 2"}),
+        ("select a from b order by c desc nulls first, d", {"desc → asc", "nulls first → nulls last", "→ desc"}),
     ],
 )  # fmt: skip
 def test_each_operator_makes_its_mutants(sql: str, expected: set[str]) -> None:
