@@ -145,7 +145,7 @@ def _tags(world: World, tag: str) -> Row:
         {"field_name": "tags", "value": after, "previous_value": before},
         {"field_name": "tags", "value": " ".join(after), "previous_value": " ".join(before)},
         {"tags": after, "previous_value": after},
-        {"tags": before, "previous_value": after, "added_tags": [], "removed_tags": [tag]},
+        {"tags": after, "previous_value": None, "added_tags": [], "removed_tags": ["x"]},
     )
 
 
