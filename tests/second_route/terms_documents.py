@@ -5,10 +5,24 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
+from datetime import date, timedelta
 from fractions import Fraction
 from typing import Any
 
-from tests.second_route.world import CORE, DAY, HOUR, MINUTE, SECOND, SERVICES, ZONES, Row, World, month_bounds
+from tests.second_route.world import (
+    CORE,
+    DAY,
+    HOUR,
+    MINUTE,
+    SECOND,
+    SERVICES,
+    ZONES,
+    Row,
+    World,
+    following,
+    local,
+    month_bounds,
+)
 
 CATEGORIES = (
     "third_party_meta",
@@ -106,6 +120,10 @@ def make(world: World, count: int) -> list[Terms]:
         parent = known[0] if world.chance(75) else world.one(*known)
         zone = ZONES[number % len(ZONES)]
         own = _overrides(world) | {"time_zone": zone}
+        after = days_of_change(zone, date.fromisoformat(f"{following(world.month)}-01"), 30)
+        if after and world.chance(80):
+            # Claims until the end of a day that is no 24 hours long (C2).
+            own["claims"] = own.get("claims", {}) | {"within": f"{world.one(*after).day}d"}
         terms_id, document, changes = f"custom-{number}", merged(parent.document, own), []
         if world.chance(85):
             _land(world, terms_id, "1", start - world.one(DAY, 40 * DAY), own, extends=parent.terms_id)
@@ -119,6 +137,13 @@ def make(world: World, count: int) -> list[Terms]:
         known.append(Terms(terms_id, zone, document, tuple(changes)))
     _land_what_is_refused(world, start, end)
     return known
+
+
+def days_of_change(zone: str, first: date, count: int) -> list[date]:
+    """Of so many local days those that are no 24 hours long, as clocks change within them or at their end."""
+    days = [first + timedelta(days=number) for number in range(count + 1)]
+    starts = [local(zone, day.year, day.month, day.day) for day in days]
+    return [day for day, start, end in zip(days, starts, starts[1:], strict=False) if end - start != DAY]
 
 
 def _overrides(world: World) -> Row:
@@ -155,14 +180,18 @@ def _overrides(world: World) -> Row:
 
 
 def _responses(world: World) -> Row:
-    listed = list(dict.fromkeys(f"{world.month}-{world.rng.randint(1, 28):02d}" for _ in range(3)))
+    zone = world.one(*ZONES)
+    first = date.fromisoformat(f"{world.month}-01")
+    beside = [each + timedelta(days=world.one(-1, 0, 1)) for each in days_of_change(zone, first, 31)]
+    days = (*beside, *(first + timedelta(days=world.rng.randrange(28)) for _ in range(3)))
+    listed = [str(each) for each in dict.fromkeys(days)]
     targets = {
         "P1": world.one("2h", "30m", "1 business day", "90s"),
         "P2": world.one("4h", "1d", "2 business days"),
         "P3": world.one("1 business day", "0 business days", "3 business days", "36h"),
         "P4": world.one("2 business days", "5 business days", "4 business days"),
     }
-    calendar = {"time_zone": world.one(*ZONES), "holidays": world.one(*HOLIDAYS, listed)}
+    calendar = {"time_zone": zone, "holidays": world.one(*HOLIDAYS, listed)}
     credits = [
         {"severity": severity, "percent": world.one("1", "2.5", "0.333333", "40")}
         for severity in world.some(("P1", "P2", "P3", "P4"))
