@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Set
+from datetime import timedelta
 from fractions import Fraction
+from itertools import groupby, pairwise
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from slaledger.reperform.records import Exports, Incident, TermsVersion
-from tests.second_route.world import Row
+from slaledger.reperform.records import Contract, Exports, Incident, TermsVersion
+from tests.second_route.world import DAY, EPOCH, HOUR, Row
 
 COUNTED = {
     "account_months": ("status", "reason", "guaranteed", "outcome_sensitive", "met"),
@@ -28,6 +32,13 @@ CHOICES = (
     "claims_required",
     "counted_reply",
 )
+STANDARD = ("klink-enterprise", "klink-growth", "klink-starter")
+# What custom terms have as the standard ones do, or otherwise.
+NEGOTIATED = (
+    *("commitment", "core_services", "exclusions", "notice", "channels", "credits"),
+    *("claims_within_days", "claims_must_include", "targets", "calendar_time_zone"),
+)
+SIDES = {0: "at", -1: "below", 1: "above"}  # of a bound, by a microsecond
 SOURCES = {"m": "monitor", "i": "incident", "e": "exclusion", "mw": "maintenance"}
 
 REQUIRED = """
@@ -84,13 +95,19 @@ terms.response_credits: none up_to_the_fee capped
 terms.changed_in_the_month: True False
 threshold.as_uptime: at below above
 threshold.out_of_base: at below above
+threshold.low: at below above
+notice.lead: at below above
+check.gap: at below above
+outage.length: at below above
+claims.deadline: plain after_a_change after_a_midnight_that_comes_twice
 """
 
 
 def required() -> set[str]:
     """Everything that must have been there, as `mart.column=value`."""
     pairs = (line.split(": ") for line in REQUIRED.strip().splitlines())
-    return {f"{name}={value}" for name, values in pairs for value in values.split()}
+    found = {f"{name}={value}" for name, values in pairs for value in values.split()}
+    return found | {f"terms.{name}={value}" for name in NEGOTIATED for value in ("standard", "other")}
 
 
 def count(exports: Exports, marts: dict[str, list[Row]]) -> Counter[str]:
@@ -115,13 +132,23 @@ def count(exports: Exports, marts: dict[str, list[Row]]) -> Counter[str]:
         if row["complete_at"] is not None:
             names = {0: "at_the_deadline", -1: "just_in_time"}
             counts[f"claims.complete={names.get(row['complete_at'] - row['deadline_at'], 'otherwise')}"] += 1
+    standard = [exports.terms[terms_id][0] for terms_id in STANDARD]
+    versions = {row["contract_id"]: _version(exports, row) for row in marts["account_months"]}
     for row in marts["account_months"]:
-        version = _version(exports, row)
+        version = versions[row["contract_id"]]
         if version is not None:
-            counts.update(_choices(version))
+            counts.update(_choices(version, standard))
             changed = {each.version for each in exports.terms[row["terms_id"]] if _begins_within(each, row)}
             counts[f"terms.changed_in_the_month={bool(changed)}"] += 1
             counts.update(_thresholds(row, version))
+    for row in marts["claims"]:
+        version = versions.get(row["contract_id"])
+        if version is not None:
+            counts[f"claims.deadline={_deadline(row['deadline_at'], version.time_zone)}"] += 1
+    known = {exports.contracts[name]: version for name, version in versions.items() if version is not None}
+    counts.update(f"notice.lead={side}" for side in _leads(exports, known))
+    counts.update(f"check.gap={side}" for side in _gaps(exports))
+    counts.update(f"outage.length={side}" for side in _lengths(exports, known))
     return counts
 
 
@@ -151,15 +178,20 @@ def _begins_within(version: TermsVersion, row: Row) -> bool:
     return row["measured_from"] < version.effective_from < row["measured_until"]
 
 
-def _choices(version: TermsVersion) -> list[str]:
+def _choices(version: TermsVersion, standard: list[TermsVersion]) -> list[str]:
     holidays = "none" if version.holidays is None else "library" if isinstance(version.holidays, str) else "listed"
     capped = "up_to_the_fee" if version.response_credit_cap == 100 else "capped"
     return [
         *(f"terms.{name}={getattr(version, name)}" for name in CHOICES),
+        *(f"terms.{name}={_negotiated(name, version, standard)}" for name in NEGOTIATED),
         f"terms.minimum_outage={'some' if version.minimum_outage else 'none'}",
         f"terms.holidays={holidays}",
         f"terms.response_credits={capped if version.response_credits else 'none'}",
     ]
+
+
+def _negotiated(name: str, version: TermsVersion, standard: list[TermsVersion]) -> str:
+    return "standard" if getattr(version, name) in [getattr(each, name) for each in standard] else "other"
 
 
 def _thresholds(row: Row, version: TermsVersion) -> list[str]:
@@ -169,13 +201,63 @@ def _thresholds(row: Row, version: TermsVersion) -> list[str]:
     if version.excluded_time == "out_of_base":
         base -= row["excluded_seconds"]
     for below, _ in version.credits:
-        off = row["counted_seconds"] - base * (100 - below) / 100
-        if abs(off) < 2 and row["counted_seconds"]:
-            side = "at" if off == Fraction(0) else "above" if off > 0 else "below"
-            found.append(f"threshold.{version.excluded_time}={side}")
+        ranges = {version.excluded_time: row["counted_seconds"]}
+        if row["unknown_seconds"]:
+            ranges["low"] = row["counted_seconds"] + row["unknown_seconds"]
+        for name, down in ranges.items():
+            off = down - base * (100 - below) / 100
+            if abs(off) < 2 and down:
+                side = "at" if off == Fraction(0) else "above" if off > 0 else "below"
+                found.append(f"threshold.{name}={side}")
     return found
 
 
-def table(counts: Counter[str]) -> str:
-    """The counts, one a line."""
-    return "\n".join(f"  {counts[name]:>7}  {name}" for name in sorted(counts.keys() | required()))
+def _deadline(at: int, zone: str) -> str:
+    """Whether clocks change within the last local day before a deadline (C2), and so that its midnight comes twice."""
+
+    def offset(instant: int) -> timedelta | None:
+        return (EPOCH + timedelta(microseconds=instant)).astimezone(ZoneInfo(zone)).utcoffset()
+
+    if offset(at - HOUR) != offset(at - HOUR - 1):
+        return "after_a_midnight_that_comes_twice"
+    return "plain" if offset(at) == offset(at - DAY) else "after_a_change"
+
+
+def _leads(exports: Exports, known: dict[Contract, TermsVersion]) -> Iterator[str]:
+    """Of notices how they keep the time that a contract's terms ask for (X3)."""
+    for notice in exports.notices:
+        regions = {exports.components[each].region for each in notice.component_ids if each in exports.components}
+        for contract, version in known.items():
+            is_theirs = contract.region in regions and contract.account_id in (
+                notice.account_ids or {contract.account_id}
+            )
+            if notice.window is not None and is_theirs and notice.channel in version.channels:
+                yield from _side(notice.window[0] - notice.sent_at - version.notice)
+
+
+def _gaps(exports: Exports) -> Iterator[str]:
+    """Of checks that follow on one another, how far apart they are for `stale_after` (M2, M3)."""
+    for (monitor_id, _), checks in exports.checks.items():
+        for (before, _), (after, _) in pairwise(checks):
+            yield from _side(after - before - exports.monitors[monitor_id].stale_after)
+
+
+def _lengths(exports: Exports, known: dict[Contract, TermsVersion]) -> Iterator[str]:
+    """Of outages that monitors see, how long they are for a contract's `minimum_outage` (D5)."""
+    for (monitor_id, _), checks in exports.checks.items():
+        monitor = exports.monitors[monitor_id]
+        least = {version.minimum_outage for each, version in known.items() if each.region == monitor.region} - {0}
+        for is_down, streak in groupby(pairwise(checks), lambda pair: pair[0][1] == "down"):
+            spans = [(before, after) for (before, _), (after, _) in streak]
+            for minimum in least if is_down else ():
+                yield from _side(spans[-1][1] - spans[0][0] - minimum)
+
+
+def _side(off: int) -> Iterator[str]:
+    if off in SIDES:
+        yield SIDES[off]
+
+
+def table(counts: Counter[str], required: Set[str]) -> str:
+    """The counts, one a line, of what is required, too."""
+    return "\n".join(f"  {counts[name]:>7}  {name}" for name in sorted(counts.keys() | required))
