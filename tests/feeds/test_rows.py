@@ -156,10 +156,13 @@ def test_rows_that_say_the_same_have_one_digest(tmp_path: Path) -> None:
 
 
 def test_cancellation_has_no_window(tmp_path: Path) -> None:
-    """Whatever it carries."""
+    """One that it carries all the same must be one, and means nothing."""
     bare = {key: value for key, value in NOTICE.items() if not key.startswith("window")}
     rows = read(tmp_path, "notices", ndjson({**bare, "action": "cancel"}, {**NOTICE, "action": "cancel"}))
     assert [row.values["window_start"] for row in rows] == [None, None]
+    unusable = ({"window_start": "soon"}, {"window_end": NOTICE["window_start"]})
+    rows = read(tmp_path, "notices", ndjson(*({**NOTICE, "action": "cancel", **each} for each in unusable)))
+    assert [row.code for row in rows] == ["invalid_instant", "end_not_after_start"]
 
 
 def test_suspensions_are_half_open(tmp_path: Path) -> None:

@@ -157,7 +157,9 @@ def test_a_monitor_has_its_defaults() -> None:
     found = read(monitor()).monitors["m1"]
     assert (found.interval, found.stale_after, found.confirm, found.quorum_min) == (60_000_000, 120_000_000, 1, 2)
     assert (found.active_from, found.active_until) == (None, None)
-    lone = read(monitor(locations=" a ;a; ", stale_after_seconds="1.000001", confirm="3")).monitors["m1"]
+    # Ids are compared exactly: a blank belongs to its id.
+    assert read(monitor(locations="a; a;a")).monitors["m1"].locations == ("a", " a")
+    lone = read(monitor(locations="a;a", stale_after_seconds="1.000001", confirm="3")).monitors["m1"]
     assert (lone.locations, lone.quorum_min, lone.stale_after, lone.confirm) == (("a",), 1, 1_000_001, 3)
 
 
@@ -165,7 +167,7 @@ def test_a_monitor_has_its_defaults() -> None:
     "cells",
     [
         *({"interval_seconds": value} for value in ("", "0", "-60", "0.0000001", "1e3", "many", "٦٠")),
-        *({"stale_after_seconds": "0"}, {"confirm": "0"}, {"quorum_min": "0"}, {"locations": " ; "}, {"service": ""}),
+        *({"stale_after_seconds": "0"}, {"confirm": "0"}, {"quorum_min": "0"}, {"locations": "a;"}, {"service": ""}),
         {"active_from": "2026-01-01T00:00:00Z", "active_until": "2026-01-01T00:00:00Z"},
         {"active_from": "2026-01-01"},
     ],

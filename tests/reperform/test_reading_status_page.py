@@ -27,7 +27,7 @@ def incident(**changes: Any) -> dict[str, Any]:
 
 
 def update(status: str, at: str | None, **more: Any) -> dict[str, Any]:
-    return {"status": status, "created_at": "2026-03-10T12:00:00Z", "display_at": at} | more
+    return {"id": "u1", "status": status, "created_at": "2026-03-10T12:00:00Z", "display_at": at} | more
 
 
 def document(content: dict[str, Any], **more: Any) -> ExportObject:
@@ -88,7 +88,7 @@ def test_an_incident_is_read_as_its_document_has_it() -> None:
         ({"started_at": None}, None),
         ({"started_at": None, "created_at": "2026-03-10T11:00:00Z"}, None),
         ({"resolved_at": None, "incident_updates": [update("resolved", None)]}, "2026-03-10T09:55:00Z"),
-        ({"impact": None, "components": None}, "2026-03-10T09:55:00Z"),
+        ({"components": None}, "2026-03-10T09:55:00Z"),
     ],
 )
 def test_an_incident_that_can_be_used(changes: dict[str, Any], started_at: str | None) -> None:
@@ -111,6 +111,10 @@ def test_an_incident_that_can_be_used(changes: dict[str, Any], started_at: str |
         {"id": ""},
         {"status": "over"},
         {"impact": "huge"},
+        {"impact": None},
+        {"status": "completed"},
+        {"incident_updates": [update("completed", None)]},
+        {"incident_updates": [update("resolved", None, id=None)]},
         {"components": [{"name": "no id"}]},
         {"components": "c1"},
         {"incident_updates": [{"status": "resolved"}]},
@@ -135,6 +139,24 @@ def test_a_row_that_cannot_be_used_is_still_listed_and_spoils_no_other() -> None
     assert rejected_rows(exports) == [1, 2]
 
 
+@pytest.mark.parametrize(
+    ("changes", "rejected"),
+    [
+        ({}, []),
+        ({"scheduled_until": "2026-03-11T00:00:00Z"}, []),
+        ({"scheduled_until": "2026-03-10T00:00:00Z"}, [1]),
+        ({"scheduled_for": "soon"}, [1]),
+        ({"status": "resolved"}, [1]),
+    ],
+)
+def test_a_maintenance_has_statuses_and_a_window_of_its_own(changes: dict[str, Any], rejected: list[int]) -> None:
+    maintenance = incident(id="m1", status="completed", scheduled_for="2026-03-10T00:00:00Z") | changes
+    exports = read(document({"scheduled_maintenances": [maintenance]}))
+    assert rejected_rows(exports) == rejected
+    # An incident has no window, whatever it carries.
+    assert used(incident(scheduled_for="soon")) is not None
+
+
 def test_bytes_that_are_no_utf8_spoil_their_own_incident() -> None:
     body = json.dumps({"page": PAGE, "incidents": [incident(id="bad", name="#"), incident()]}).encode()
     exports = read(put("status_page/statuspage/a", body.replace(b'"#"', b'"\xff"')))
@@ -145,7 +167,7 @@ def test_kinds_of_documents() -> None:
     summary = {
         "status": {"indicator": "none"},
         "incidents": [incident()],
-        "scheduled_maintenances": [incident(id="m1")],
+        "scheduled_maintenances": [incident(id="m1", status="completed")],
     }
     both = {name: summary[name] for name in ("incidents", "scheduled_maintenances")}
     (page,) = read(document(summary, is_complete=True)).documents

@@ -21,12 +21,13 @@ _REGISTER_CATEGORIES = (
 
 
 def notice(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `notices/` → `raw.notices` (rules X3, X4). A cancellation has no window, whatever it carries."""
+    """A row of `notices/` → `raw.notices` (rules X3, X4). A window that a cancellation carries means nothing."""
     action = values.choice(row, "action", _ACTIONS)
-    window_start = window_end = None
-    if action != "cancel":
-        window_start, window_end = values.instant(row, "window_start"), values.instant(row, "window_end")
-        values.check_order(window_start, window_end, "window_start, window_end")
+    read = values.optional_instant if action == "cancel" else values.instant
+    window_start, window_end = read(row, "window_start"), read(row, "window_end")
+    values.check_order(window_start, window_end, "window_start, window_end")
+    if action == "cancel":
+        window_start = window_end = None
     return {
         "notice_id": values.text(row, "notice_id"),
         "maintenance_id": values.text(row, "maintenance_id"),

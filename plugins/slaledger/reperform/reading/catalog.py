@@ -10,9 +10,9 @@ from slaledger.reperform.records import Component, ExportObject, Monitor
 def monitor(row: Fields, _: ExportObject) -> Monitor:
     """A monitor; stale after two intervals, a quorum of two locations, or of its only one (M2, M3, M4)."""
     listed = fields.text(row, "locations", longest=fields.LONGEST_NAME).split(";")
-    locations = tuple(dict.fromkeys(fields.sound(part.strip(), "locations") for part in listed if part.strip()))
-    if not locations:
-        raise Unusable("locations is missing")
+    if "" in (part.strip() for part in listed):
+        raise Unusable("locations holds an empty one")
+    locations = tuple(dict.fromkeys(fields.sound(part, "locations") for part in listed))
     interval = fields.seconds(row, "interval_seconds")
     active_from = fields.optional_instant(row, "active_from")
     active_until = fields.optional_instant(row, "active_until")

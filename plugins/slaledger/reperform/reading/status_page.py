@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TypeVar
 
 from slaledger.reperform.reading import fields
@@ -20,14 +20,9 @@ from slaledger.reperform.records import ExportObject, Incident, PageDocument, Re
 Value = TypeVar("Value")
 LISTS = ("incidents", "scheduled_maintenances")
 RESOLVED = frozenset({"resolved", "postmortem"})
-STATUSES = RESOLVED | {
-    "investigating",
-    "identified",
-    "monitoring",
-    "scheduled",
-    "in_progress",
-    "verifying",
-    "completed",
+STATUSES = {
+    "incidents": RESOLVED | {"investigating", "identified", "monitoring"},
+    "scheduled_maintenances": frozenset({"scheduled", "in_progress", "verifying", "completed"}),
 }
 IMPACTS = frozenset({"none", "minor", "major", "critical", "maintenance"})
 COMPONENT_STATUSES = frozenset(
@@ -58,7 +53,7 @@ def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[Pa
     listed = [(name, value) for name, values in lists.items() for value in values]
     for number, (name, value) in enumerate(listed, start=1):
         try:
-            found = incident(document_row(value))
+            found = incident(document_row(value), name)
         except Unusable as why:
             rejected.append(rejection(source, number, why))
         else:
@@ -94,16 +89,20 @@ def usable_or_none(get: Callable[[Fields, str], Value], page: Fields, name: str)
         return None
 
 
-def incident(row: Fields) -> Incident:
-    """An incident or a maintenance.
+def incident(row: Fields, listed_in: str) -> Incident:
+    """An incident or a maintenance, by the one of `LISTS` that it stands in.
 
     Rule S2: resolved without `resolved_at` and without a `resolved` update it cannot be used; nor if it would start
     after its end, unless its `created_at` is before that, which then is its start.
     """
-    status = fields.choice(row, "status", STATUSES)
+    statuses = STATUSES[listed_in]
+    status = fields.choice(row, "status", statuses)
     created_at = fields.instant(row, "created_at")
     started_at, resolved_at = fields.optional_instant(row, "started_at"), fields.optional_instant(row, "resolved_at")
-    updates = tuple(update(item) for item in fields.objects(row, "incident_updates"))
+    if listed_in == "scheduled_maintenances":
+        scheduled = fields.optional_instant(row, "scheduled_for"), fields.optional_instant(row, "scheduled_until")
+        fields.check_order(*scheduled, "scheduled_until")
+    updates = tuple(update(item, statuses) for item in fields.objects(row, "incident_updates"))
     end = resolved_at if status in RESOLVED else None
     if end is None and status in RESOLVED:
         end = max((each.at for each in updates if each.status == "resolved"), default=None)
@@ -116,7 +115,7 @@ def incident(row: Fields) -> Incident:
     return Incident(
         incident_id=fields.text(row, "id"),
         status=status,
-        impact=fields.optional_choice(row, "impact", IMPACTS) or "none",
+        impact=fields.choice(row, "impact", IMPACTS),
         created_at=created_at,
         started_at=started_at,
         resolved_at=resolved_at,
@@ -125,12 +124,13 @@ def incident(row: Fields) -> Incident:
     )
 
 
-def update(row: Fields) -> Update:
+def update(row: Fields, statuses: Collection[str]) -> Update:
     """An update, at its `display_at`, else its `created_at` (S1)."""
+    fields.text(row, "id")
     display_at = fields.optional_instant(row, "display_at")
     return Update(
         at=fields.instant(row, "created_at") if display_at is None else display_at,
-        status=fields.choice(row, "status", STATUSES),
+        status=fields.choice(row, "status", statuses),
         changes=tuple(
             (fields.text(item, "code"), fields.choice(item, "new_status", COMPONENT_STATUSES))
             for item in fields.objects(row, "affected_components")
