@@ -42,7 +42,7 @@ $(READY): requirements.lock pyproject.toml
 demo: setup  ## Run the sample month on the embedded stack, and print its credits
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## Run the tests (about 13 minutes)
+test: setup  ## Run the tests (about 16 minutes)
 	@# Two at once, a file each, in the order of their folders: the slow ones, that mostly wait, begin first.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
