@@ -23,18 +23,7 @@ lines as (
 ),
 
 running as (
-    select
-        lines.*,
-        sum(lines.amount) over (
-            partition by
-                lines.contract_id,
-                lines.service_month,
-                lines.basis,
-                lines.currency
-            order by lines.ordinal
-        ) as posted_amount
-    from lines
-    where lines.entry_type <> 'goodwill'
+    {{ running_sums('lines') }}
 ),
 
 looked_at as (
