@@ -35,3 +35,30 @@
         0
     )
 {%- endmacro %}
+
+{#- Of durations: what could count, and what uptime is of (rules U1 and D7):
+    measured time, without what is excluded where the terms take that out of the
+    base; with unknown time as downtime; and as the other choice has it. -#}
+{% macro uptime_bases(durations, terms) -%}
+    {{ durations }}.counted_seconds + {{ durations }}.unknown_uncovered_seconds
+        as counted_low_seconds,
+    {{ durations }}.measured_seconds
+    - case
+        when {{ terms }}.excluded_time = 'out_of_base'
+            then {{ durations }}.excluded_seconds
+        else 0
+    end as base_seconds,
+    {{ durations }}.measured_seconds
+    - case
+        when {{ terms }}.excluded_time = 'out_of_base'
+            then
+                {{ durations }}.excluded_seconds
+                + {{ durations }}.unknown_covered_seconds
+        else 0
+    end as base_low_seconds,
+    {{ durations }}.measured_seconds
+    - case
+        when {{ terms }}.excluded_time = 'out_of_base' then 0
+        else {{ durations }}.excluded_seconds
+    end as base_alternative_seconds
+{%- endmacro %}

@@ -31,28 +31,7 @@ bases as (
         terms_versions.credit_tiers,
         account_month_seconds.unknown_uncovered_seconds
         + account_month_seconds.unknown_covered_seconds as unknown_seconds,
-        account_month_seconds.counted_seconds
-        + account_month_seconds.unknown_uncovered_seconds
-            as counted_low_seconds,
-        account_month_seconds.measured_seconds
-        - case
-            when terms_versions.excluded_time = 'out_of_base'
-                then account_month_seconds.excluded_seconds
-            else 0
-        end as base_seconds,
-        account_month_seconds.measured_seconds
-        - case
-            when terms_versions.excluded_time = 'out_of_base'
-                then
-                    account_month_seconds.excluded_seconds
-                    + account_month_seconds.unknown_covered_seconds
-            else 0
-        end as base_low_seconds,
-        account_month_seconds.measured_seconds
-        - case
-            when terms_versions.excluded_time = 'out_of_base' then 0
-            else account_month_seconds.excluded_seconds
-        end as base_alternative_seconds
+        {{ uptime_bases('account_month_seconds', 'terms_versions') }}
     from account_month_seconds
     inner join contract_months
         on account_month_seconds.contract_id = contract_months.contract_id
@@ -89,35 +68,26 @@ open_months as (
         tiers.contract_id
         || '|'
         || to_char(tiers.service_month, 'YYYY-MM') as decision_subject,
-        encode(
-            sha256(
-                convert_to(
-                    jsonb_build_array(
-                        tiers.contract_id,
-                        tiers.service_month,
-                        tiers.account_id,
-                        tiers.terms_id,
-                        tiers.terms_version,
-                        extract(epoch from tiers.measured_from),
-                        extract(epoch from tiers.measured_until),
-                        trim_scale(tiers.measured_seconds),
-                        trim_scale(tiers.counted_seconds),
-                        trim_scale(tiers.excluded_seconds),
-                        trim_scale(tiers.unknown_seconds),
-                        trim_scale(tiers.base_seconds),
-                        trim_scale(tiers.counted_low_seconds),
-                        trim_scale(tiers.base_low_seconds),
-                        trim_scale(tiers.commitment_percent),
-                        trim_scale(tiers.credit_percent),
-                        trim_scale(tiers.credit_percent_low),
-                        tiers.credit_percent
-                        <> tiers.credit_percent_alternative
-                    )::text,
-                    'UTF8'
-                )
-            ),
-            'hex'
-        ) as held_digest
+        {{ decision_digest([
+            'tiers.contract_id',
+            'tiers.service_month',
+            'tiers.account_id',
+            'tiers.terms_id',
+            'tiers.terms_version',
+            'extract(epoch from tiers.measured_from)',
+            'extract(epoch from tiers.measured_until)',
+            'trim_scale(tiers.measured_seconds)',
+            'trim_scale(tiers.counted_seconds)',
+            'trim_scale(tiers.excluded_seconds)',
+            'trim_scale(tiers.unknown_seconds)',
+            'trim_scale(tiers.base_seconds)',
+            'trim_scale(tiers.counted_low_seconds)',
+            'trim_scale(tiers.base_low_seconds)',
+            'trim_scale(tiers.commitment_percent)',
+            'trim_scale(tiers.credit_percent)',
+            'trim_scale(tiers.credit_percent_low)',
+            'tiers.credit_percent <> tiers.credit_percent_alternative',
+        ]) }} as held_digest
     from tiers
     where tiers.credit_percent <> tiers.credit_percent_low
 ),

@@ -59,26 +59,7 @@ bases as (
         decided.*,
         terms_versions.credit_tiers,
         terms_versions.commitment_percent,
-        decided.counted_seconds + decided.unknown_uncovered_seconds
-            as counted_low_seconds,
-        decided.measured_seconds
-        - case
-            when terms_versions.excluded_time = 'out_of_base'
-                then decided.excluded_seconds
-            else 0
-        end as base_seconds,
-        decided.measured_seconds
-        - case
-            when terms_versions.excluded_time = 'out_of_base'
-                then
-                    decided.excluded_seconds + decided.unknown_covered_seconds
-            else 0
-        end as base_low_seconds,
-        decided.measured_seconds
-        - case
-            when terms_versions.excluded_time = 'out_of_base' then 0
-            else decided.excluded_seconds
-        end as base_alternative_seconds
+        {{ uptime_bases('decided', 'terms_versions') }}
     from decided
     inner join contract_months
         on decided.contract_id = contract_months.contract_id

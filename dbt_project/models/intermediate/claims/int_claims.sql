@@ -89,25 +89,19 @@ final as (
         accounts.account_id is not null as is_account_known,
         coalesce(accounts.company_key = merged.company_key, false)
             as is_company_right,
-        encode(
-            sha256(convert_to(
-                jsonb_build_array(
-                    merged.claim_id,
-                    merged.service_month,
-                    merged.account_id,
-                    merged.company_name,
-                    merged.incident_timeline,
-                    extract(epoch from merged.received_at),
-                    extract(epoch from merged.account_given_at),
-                    extract(epoch from merged.company_given_at),
-                    extract(epoch from merged.timeline_given_at),
-                    extract(epoch from merged.last_sent_at),
-                    merged.are_all_sent_at_known
-                )::text,
-                'UTF8'
-            )),
-            'hex'
-        ) as decision_digest
+        {{ decision_digest([
+            'merged.claim_id',
+            'merged.service_month',
+            'merged.account_id',
+            'merged.company_name',
+            'merged.incident_timeline',
+            'extract(epoch from merged.received_at)',
+            'extract(epoch from merged.account_given_at)',
+            'extract(epoch from merged.company_given_at)',
+            'extract(epoch from merged.timeline_given_at)',
+            'extract(epoch from merged.last_sent_at)',
+            'merged.are_all_sent_at_known',
+        ]) }} as decision_digest
     from merged
     inner join build
         on merged.service_month = build.service_month
