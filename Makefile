@@ -47,7 +47,7 @@ test: setup  ## Run the tests (about 16 minutes)
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-deep: setup  ## Compare both routes over 50,000 account-months and 100,000 tickets
-	@$(BIN)/python -m pytest -m deep -s tests/second_route
+	@$(BIN)/python -m pytest -m deep -s
 
 mutants: setup  ## Mutate the money models' SQL, and list what no data tells apart (about 3 minutes)
 	@$(BIN)/python -m tests.mutants

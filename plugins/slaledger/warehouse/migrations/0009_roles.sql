@@ -1,0 +1,1 @@
+select; -- Filled in while issue 4 is built.
