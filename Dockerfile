@@ -4,9 +4,9 @@ FROM python:3.11-slim-bookworm AS build
 ENV UV_PYTHON_DOWNLOADS=never \
     PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /opt/slaledger
+COPY requirements-uv.lock requirements.lock ./
 RUN python -m venv .venv \
-    && .venv/bin/pip install --no-cache-dir uv==0.13.9
-COPY requirements.lock ./
+    && .venv/bin/pip install --no-cache-dir --require-hashes -r requirements-uv.lock
 RUN .venv/bin/uv pip install --no-cache --require-hashes -r requirements.lock
 COPY . .
 RUN .venv/bin/uv pip install --no-cache --no-deps --no-build-isolation -e .

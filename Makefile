@@ -7,7 +7,6 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || echo python3)
 BIN := .venv/bin
 READY := .venv/.ready
-UV_VERSION := 0.13.9
 UV := $(BIN)/uv pip
 
 export UV_PYTHON_DOWNLOADS = never
@@ -18,7 +17,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS = false
 export GX_ANALYTICS_ENABLED = false
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo test test-deep mutants lint format lock clean
+.PHONY: help setup demo test test-deep mutants lint audit format lock clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,11 +26,11 @@ setup: $(READY)  ## Make the virtual environment, with everything in it
 	@:
 
 # The stamp is newer than the lock: nothing to do.
-$(READY): requirements.lock pyproject.toml
+$(READY): requirements-uv.lock requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
 		|| { echo "Python 3.11 is needed: install it, or say where it is: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@[ -x $(BIN)/pip ] || $(PYTHON) -m venv --clear .venv
-	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet uv==$(UV_VERSION)
+	@[ -x $(BIN)/uv ] || $(BIN)/python -m pip install --quiet --require-hashes -r requirements-uv.lock
 	@# A company's certificates are the system's; its registry, pip alone may know. The lock is complete: no resolving.
 	@$(UV) install --python $(BIN)/python --quiet --require-hashes -r requirements.lock 2> /dev/null \
 		|| $(UV) install --python $(BIN)/python --quiet --require-hashes --system-certs -r requirements.lock \
@@ -58,14 +57,18 @@ lint: setup  ## Run ruff, sqlfluff and yamllint
 	@$(BIN)/yamllint --strict .
 	@$(BIN)/python .ci/lint_sql.py
 
+audit: setup  ## Ask for known vulnerabilities of what is pinned, and write its SBOM to build/
+	@$(BIN)/python .ci/audit.py
+
 format: setup  ## Rewrite the Python files as the linter wants them
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: setup  ## Compile requirements.in to requirements.lock
+lock: setup  ## Compile requirements.in to requirements.lock, and pin uv itself
 	@$(UV) compile requirements.in --quiet --generate-hashes --no-emit-index-url --python-version 3.11 -o requirements.lock
+	@echo uv==$$($(BIN)/uv --version | cut -d" " -f2) | $(UV) compile - --quiet --generate-hashes --no-emit-index-url --no-header --no-annotate --python-version 3.11 -o requirements-uv.lock
 
 clean:  ## Stop the embedded stack, and remove all that was made
 	@if [ -x $(BIN)/sla ]; then $(BIN)/sla down; fi
-	@rm -rf .venv .sla .pytest_cache .ruff_cache .hypothesis plugins/*.egg-info dbt_project/target dbt_project/logs
+	@rm -rf .venv .sla build .pytest_cache .ruff_cache .hypothesis plugins/*.egg-info dbt_project/target dbt_project/logs
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
