@@ -1,0 +1,236 @@
+"""Eight processes post one month at the same moment: one set of lines, and whoever offers another says so."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+
+from slaledger import ledger
+from slaledger.ledger import chain, posting
+from slaledger.ledger.verification import verify_chain
+from slaledger.settings import Settings
+from slaledger.warehouse import connect
+from tests.ledger.books import MARTS_SQL, AccountMonth, build, publish_terms, rows, validate
+from tests.reliability.scale import scaled
+from tests.support.buckets import empty_bucket
+from tests.support.copies import copied
+
+WRITERS = 8
+OWED = {"K-1": Decimal("50.00"), "K-2": Decimal("50.00"), "K-3": Decimal("50.00")}
+# What a writer may say. Anything else is no answer to "there is a line with this key already".
+NAMED = (ledger.IdempotencyPayloadMismatch, ledger.LinesDoNotAddUp, ledger.PostingRefused)
+
+
+class Captured(Exception):
+    """Not a fault: the drafts are in hand, and the posting is given up."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one process fared."""
+
+    extra: Decimal | None  # added to each amount; None: an ordinary posting
+    lines: int  # appended
+    error: str | None
+    is_named: bool
+
+
+_start = None
+
+
+def _remember(start) -> None:
+    global _start
+    _start = start
+
+
+def _post(settings: Settings, run_id: str, drafts: Sequence[chain.Draft], extra: Decimal | None) -> Outcome:
+    """In a process of its own: wait for the others, then post; with `extra`, lines drafted before anybody wrote."""
+    plain = posting.draft_lines
+    if extra is not None:
+        stale = [replace(draft, amount=draft.amount + extra) for draft in drafts]
+        posting.draft_lines = lambda *_arguments, **_options: stale
+    _start.wait(60)
+    try:
+        return Outcome(extra, ledger.post_month(settings, run_id=run_id).lines_appended, None, True)
+    except Exception as error:
+        return Outcome(extra, 0, f"{type(error).__name__}: {error}", isinstance(error, NAMED))
+    finally:
+        posting.draft_lines = plain
+
+
+@contextmanager
+def writers() -> Iterator[Callable]:
+    """Eight processes that stand ready; made after the faults are planted, which they inherit."""
+    context = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(
+        WRITERS, mp_context=context, initializer=_remember, initargs=(context.Barrier(WRITERS),)
+    ) as pool:
+
+        def together(settings: Settings, run_id: str, drafts: Sequence, extras: Sequence) -> list[Outcome]:
+            posted = [pool.submit(_post, settings, run_id, drafts, extra) for extra in extras]
+            return [each.result(timeout=120) for each in posted]
+
+        yield together
+
+
+def candidate(settings: Settings, number: int) -> tuple[str, date]:
+    """The run's id and the service month of a validated candidate: three contracts, in a month of its own."""
+    month = date(2026 + number // 12, number % 12 + 1, 1)
+    run_id = build(
+        settings,
+        *(AccountMonth(contract_id=contract) for contract in OWED),
+        service_month=month,
+        as_of=datetime(2099, 1, 1, tzinfo=UTC),
+    )
+    validate(settings, run_id)
+    return run_id, month
+
+
+def drafts_of(settings: Settings, run_id: str) -> list[chain.Draft]:
+    """What a writer would append who looked before anybody wrote."""
+    drafts: list[chain.Draft] = []
+    plain = posting.draft_lines
+
+    def capture(*arguments, **options):
+        drafts.extend(plain(*arguments, **options))
+        raise Captured
+
+    posting.draft_lines = capture
+    try:
+        ledger.post_month(settings, run_id=run_id)
+    except Captured:
+        return drafts
+    finally:
+        posting.draft_lines = plain
+    raise AssertionError("a posting was made that drafts no lines")
+
+
+def posted(settings: Settings, month: date) -> list[tuple[str, int, Decimal]]:
+    """(contract, ordinal, amount) of the month's lines."""
+    return rows(
+        settings,
+        "select contract_id, ordinal, amount from billing.credit_line_items where service_month = %s"
+        " order by contract_id, ordinal, amount",
+        month,
+    )
+
+
+def check_same(settings: Settings, rounds: int) -> int:
+    """All eight post what is owed: one does it, seven find it done. How many postings were made."""
+    with writers() as together:
+        for number in range(rounds):
+            run_id, month = candidate(settings, number)
+            outcomes = together(settings, run_id, [], [None] * WRITERS)
+            assert [each.error for each in outcomes] == [None] * WRITERS, "a repeat of the same must do nothing"
+            assert sorted(each.lines for each in outcomes) == [0] * (WRITERS - 1) + [len(OWED)]
+            assert posted(settings, month) == [(contract, 1, amount) for contract, amount in OWED.items()]
+            statements = "select contract_id, revision from billing.sla_statements where service_month = %s order by 1"
+            assert rows(settings, statements, month) == [(contract, 1) for contract in OWED]
+    return rounds * WRITERS
+
+
+def check_differing(settings: Settings, rounds: int, chance: random.Random) -> int:
+    """Some offer other amounts under the same keys: they raise, whoever was first. How many raised."""
+    raised = 0
+    with writers() as together:
+        for number in range(rounds):
+            run_id, month = candidate(settings, number)
+            drafts = drafts_of(settings, run_id)
+            assert [draft.amount for draft in drafts] == list(OWED.values())
+            honest = chance.randrange(1, WRITERS)
+            extras = [Decimal(0)] * honest + [Decimal(other) for other in range(1, WRITERS - honest + 1)]
+            chance.shuffle(extras)
+            outcomes = together(settings, run_id, drafts, extras)
+            lines = posted(settings, month)
+            assert [(contract, ordinal) for contract, ordinal, _ in lines] == [(contract, 1) for contract in OWED]
+            (kept,) = {amount - OWED[contract] for contract, _, amount in lines}
+            for outcome in outcomes:
+                if outcome.extra == kept:
+                    assert outcome.error is None, outcome
+                else:
+                    assert outcome.error is not None, f"{outcome.extra} more a line was ignored without a word"
+                    assert outcome.is_named, outcome
+                    raised += 1
+            assert sum(outcome.lines for outcome in outcomes) == len(OWED)
+    return raised
+
+
+@pytest.fixture(scope="module")
+def empty_books(fresh_settings):
+    """Migrated, with the marts' tables and the terms."""
+    with connect(fresh_settings.warehouse) as connection:
+        connection.execute(MARTS_SQL)
+    publish_terms(fresh_settings)
+    return fresh_settings
+
+
+@pytest.fixture
+def books(empty_books):
+    """Books of its own for every test, and an empty bucket."""
+    empty_bucket(empty_books.exports)
+    with copied(empty_books) as settings:
+        yield settings
+
+
+@scaled("rounds", every_push=20, deep=200)
+def test_eight_postings_at_once_of_the_same_make_one_set_of_lines(books, rounds, figure):
+    postings = check_same(books, rounds)
+    assert verify_chain(books).is_intact
+    figure(f"{rounds} rounds, {postings} concurrent postings of the same: {rounds} sets of lines, no error")
+
+
+@scaled("rounds", every_push=20, deep=200)
+def test_of_eight_postings_at_once_every_differing_one_raises(books, rounds, chance, figure):
+    raised = check_differing(books, rounds, chance)
+    assert verify_chain(books).is_intact
+    figure(f"{rounds} rounds of 8 concurrent postings: {rounds} sets of lines, all {raised} differing postings raised")
+
+
+def drop_the_guards(settings: Settings) -> None:
+    """Planted: the books take whatever comes, twice too."""
+    with connect(settings.warehouse) as connection:
+        connection.execute(
+            """
+            do $$
+            declare
+                guard record;
+            begin
+                for guard in
+                    select conrelid::regclass as of_table, conname from pg_constraint
+                    where connamespace = 'billing'::regnamespace and contype in ('u', 'p')
+                loop
+                    execute format('alter table %s drop constraint %I cascade', guard.of_table, guard.conname);
+                end loop;
+                for guard in
+                    select oid::regclass as of_table from pg_class
+                    where relnamespace = 'billing'::regnamespace and relkind = 'r'
+                loop
+                    execute format('alter table %s disable trigger all', guard.of_table);
+                end loop;
+            end $$
+            """
+        )
+
+
+def test_without_the_unique_key_and_the_lock_the_check_finds_it(books, monkeypatch):
+    drop_the_guards(books)
+    insert = chain._insert().as_string().replace("on conflict (idempotency_key) do nothing", "")
+    monkeypatch.setattr(chain, "_insert", lambda: insert)
+    monkeypatch.setattr(posting, "LEDGER_LOCK", "select")
+    with pytest.raises(AssertionError):
+        check_same(books, 5)
+
+
+def test_a_key_that_is_there_and_not_compared_is_found(books, monkeypatch, chance):
+    """`on conflict do nothing`, and nothing else."""
+    monkeypatch.setattr(chain, "_require_same", lambda *_: None)
+    with pytest.raises(AssertionError, match="ignored without a word"):
+        check_differing(books, 5, chance)
