@@ -299,6 +299,29 @@ OTHER = incident("i2", "billing_portal", span="04-20 10:00/10:01")
             ],
             30,
         ),
+        # The incident names its page where its document does not; what names no page lacks nothing, and lists any's.
+        (
+            [
+                document(SHORT, exported_at="04-20 11:00", page_id=None),
+                document(OTHER, exported_at="04-20 13:00", is_complete=True),
+            ],
+            0,
+        ),
+        (
+            [
+                document(SHORT, exported_at="04-20 11:00"),
+                document(OTHER, exported_at="04-20 13:00", is_complete=True),
+                document(exported_at="04-20 14:00", kind="summary", page_id=None, listed_ids=frozenset({"i1"})),
+            ],
+            30,
+        ),
+        (
+            [
+                document(replace(OPEN, page_id=None), exported_at="04-20 11:00", page_id=None),
+                document(exported_at="04-20 13:00", kind="summary", page_id=None),
+            ],
+            None,
+        ),
         # A summary says when what it lacks was resolved; complete it never is.
         (
             [

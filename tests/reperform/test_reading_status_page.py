@@ -181,6 +181,16 @@ def test_kinds_of_documents() -> None:
     assert [len(page.incidents) for page in pages] == [1, 0]
 
 
+def test_an_incident_names_its_page_where_the_document_does_not() -> None:
+    own = incident(page_id="own")
+    (named,) = read(document({"incidents": [own]})).documents
+    assert [each.page_id for each in named.incidents] == ["p1"]
+    (bare,) = read(put("status_page/statuspage/a", json.dumps({"incidents": [own, incident(id="i2")]}))).documents
+    assert [each.page_id for each in bare.incidents] == ["own", None]
+    # It is a text that is read, and so one that has to be usable.
+    assert used(incident(page_id=5)) is None
+
+
 def test_a_status_without_a_list_of_incidents_says_nothing_about_them() -> None:
     exports = read(document({"status": {"indicator": "none"}}))
     assert exports.documents == []

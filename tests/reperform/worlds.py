@@ -153,6 +153,7 @@ def incident(incident_id: str, *components: str, span: str, status: str = "major
     names = tuple(name if "@" in name else f"{name}@eu" for name in components)
     told = Incident(
         incident_id=incident_id,
+        page_id="page",
         status="resolved",
         impact="major",
         created_at=start,
@@ -178,7 +179,10 @@ def document(*incidents: Incident, exported_at: str = "12-01 00:00", **changes: 
         listed_ids=frozenset(one.incident_id for one in incidents),
         incidents=incidents,
     )
-    return replace(told, **changes)
+    told = replace(told, **changes)
+    if told.page_id is None:
+        return told
+    return replace(told, incidents=tuple(replace(one, page_id=told.page_id) for one in told.incidents))
 
 
 def notice(action: str, sent: str, window: str | None = None, **changes: Any) -> Notice:

@@ -78,6 +78,7 @@ class Incident:
     """An incident, or a maintenance, as one document tells it."""
 
     incident_id: str
+    page_id: str | None  # its document's, else its own
     status: str
     impact: str
     created_at: Instant

@@ -76,13 +76,19 @@ def known_incidents(documents: list[PageDocument]) -> Iterator[KnownIncident]:
     listings = sorted((doc for doc in documents if doc.kind != "scheduled_maintenances"), key=_export_order)
     latest = {incident.incident_id: (incident, doc) for doc in listings for incident in doc.incidents}
     for incident, told_by in latest.values():
-        page = [doc for doc in listings if doc.page_id == told_by.page_id]
+        # A document that names no page may list any page's incidents, but lacks none of them.
+        page = [doc for doc in listings if doc.page_id == incident.page_id and doc.page_id is not None]
+        listing = [
+            doc
+            for doc in listings
+            if incident.incident_id in doc.listed_ids and doc.page_id in (None, incident.page_id)
+        ]
         told_at = _told_resolution(incident)
-        silent_at = _first_silence(incident, page) if told_at is None else None
+        silent_at = _first_silence(incident, page, listing) if told_at is None else None
         yield KnownIncident(
             incident=incident,
             told_by=told_by,
-            is_withdrawn=_is_withdrawn(incident, page),
+            is_withdrawn=_is_withdrawn(page, listing),
             resolved_at=silent_at if told_at is None else told_at,
             is_inferred=silent_at is not None,
         )
@@ -92,20 +98,16 @@ def _export_order(document: PageDocument) -> tuple[Instant, str]:
     return document.exported_at, document.key
 
 
-def _is_withdrawn(incident: Incident, page: list[PageDocument]) -> bool:
-    """Whether a complete list of the page's incidents, later than all that has it, lacks it (S3)."""
-    last_listed = max(_export_order(doc) for doc in page if incident.incident_id in doc.listed_ids)
+def _is_withdrawn(page: list[PageDocument], listing: list[PageDocument]) -> bool:
+    """Whether a complete list of the page's incidents, later than all that list it, lacks it (S3)."""
+    last_listed = max(map(_export_order, listing))
     return any(doc.kind == "incidents" and doc.is_complete and _export_order(doc) > last_listed for doc in page)
 
 
-def _first_silence(incident: Incident, page: list[PageDocument]) -> Instant | None:
-    """The first summary that no longer lists the incident (S5)."""
-    # What says otherwise: word of the incident itself, or any document of the page that lists it, that is as late.
-    listed_at = [
-        doc.exported_at if doc.page_updated_at is None else doc.page_updated_at
-        for doc in page
-        if incident.incident_id in doc.listed_ids
-    ]
+def _first_silence(incident: Incident, page: list[PageDocument], listing: list[PageDocument]) -> Instant | None:
+    """The first of the page's summaries that no longer lists the incident (S5)."""
+    # What says otherwise: word of the incident itself, or any document that lists it, that is as late.
+    listed_at = [doc.exported_at if doc.page_updated_at is None else doc.page_updated_at for doc in listing]
     known_open = max([incident.created_at, *(update.at for update in incident.updates), *listed_at])
     silent = [
         doc.page_updated_at

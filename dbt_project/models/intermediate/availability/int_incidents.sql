@@ -25,16 +25,23 @@ update_figures as (
 ),
 
 -- A document that lists an unresolved incident says that it was open then: as
--- it was exported, where the page does not say when.
+-- it was exported, where the page does not say when. One that names no page may
+-- list any page's.
 listings as (
     select
-        listed.incident_id,
-        documents.page_id,
+        incidents.incident_id,
         max(coalesce(documents.page_updated_at, documents.exported_at))
             as last_listed_at
     from documents
     cross join lateral unnest(documents.incident_ids) as listed (incident_id)
-    group by listed.incident_id, documents.page_id
+    inner join incidents
+        on
+            listed.incident_id = incidents.incident_id
+            and (
+                documents.page_id = incidents.page_id
+                or documents.page_id is null
+            )
+    group by incidents.incident_id
 ),
 
 -- One that was reopened is open, whatever it said before, `resolved_at` too;
@@ -67,9 +74,7 @@ stated as (
     left outer join resolutions
         on incidents.incident_id = resolutions.incident_id
     left outer join listings
-        on
-            incidents.incident_id = listings.incident_id
-            and incidents.page_id = listings.page_id
+        on incidents.incident_id = listings.incident_id
     where not incidents.is_maintenance
 ),
 
@@ -106,7 +111,7 @@ withdrawn as (
             select later.object_key
             from documents as later
             where
-                later.page_id = documents.page_id
+                (later.page_id = documents.page_id or later.page_id is null)
                 and (later.exported_at, convert_to(later.object_key, 'UTF8'))
                 > (
                     documents.exported_at,

@@ -49,16 +49,16 @@ def page_documents(source: ExportObject, *, rejected: list[Rejected]) -> list[Pa
         raise Unreadable("it is a summary without one of its lists")
     page = content.get("page")
     page = page if isinstance(page, dict) else {}
+    page_id = usable_or_none(fields.optional_text, page, "id")
     usable: dict[str, dict[str, Incident]] = {name: {} for name in lists}
     listed = [(name, value) for name, values in lists.items() for value in values]
     for number, (name, value) in enumerate(listed, start=1):
         try:
-            found = incident(document_row(value), name)
+            found = incident(document_row(value), name, page_id)
         except Unusable as why:
             rejected.append(rejection(source, number, why))
         else:
             usable[name][found.incident_id] = found
-    page_id = usable_or_none(fields.optional_text, page, "id")
     kinds = {"summary": "incidents"} if is_summary else {name: name for name in lists}
     return [
         PageDocument(
@@ -89,8 +89,8 @@ def usable_or_none(get: Callable[[Fields, str], Value], page: Fields, name: str)
         return None
 
 
-def incident(row: Fields, listed_in: str) -> Incident:
-    """An incident or a maintenance, by the one of `LISTS` that it stands in.
+def incident(row: Fields, listed_in: str, page_id: str | None) -> Incident:
+    """An incident or a maintenance, by the one of `LISTS` that it stands in, and the page that its document names.
 
     Rule S2: resolved without `resolved_at` and without a `resolved` update it cannot be used; nor if it would start
     after its end, unless its `created_at` is before that, which then is its start.
@@ -112,8 +112,10 @@ def incident(row: Fields, listed_in: str) -> Incident:
         if created_at >= end:
             raise Unusable("it is resolved before it starts (S2)")
         started_at = created_at
+    own_page_id = fields.optional_text(row, "page_id")
     return Incident(
         incident_id=fields.text(row, "id"),
+        page_id=own_page_id if page_id is None else page_id,
         status=status,
         impact=fields.choice(row, "impact", IMPACTS),
         created_at=created_at,
