@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 # What makes a run's build: opened, changed and compared under this one lock.
 BUILD_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.build'))"
+# Who asked for a build that no person asked for.
+SCHEDULE = "schedule"
 # dbt's word for a node that did not get through, where it is no test that found rows.
 BROKEN = ("error", "runtime error", "partial success")
 ARTIFACTS = ("manifest.json", "run_results.json")
@@ -79,32 +81,41 @@ class BuildSummary:
     lineage_failures: int
 
 
-def open_build(settings: Settings, *, run_id: str, service_month: date, as_of: datetime, is_closing: bool) -> None:
+def open_build(
+    settings: Settings,
+    *,
+    run_id: str,
+    service_month: date,
+    as_of: datetime,
+    is_closing: bool,
+    prepared_by: str = SCHEDULE,
+) -> None:
     """Make the run's build the current one: a service month (its first day) as of one instant.
 
-    The same run with the same values changes nothing; raises `BuildMismatch` where it was opened with others.
+    `prepared_by` is who asked for it: this person cannot decide on its figures. The same run with the same values
+    changes nothing; raises `BuildMismatch` where it was opened with others.
     """
     if service_month.day != 1:
         raise ValueError(f"service_month is {service_month}: give the month's first day.")
     if as_of.tzinfo is None:
         raise ValueError(f"as_of is {as_of}: give it with an offset.")
-    given = (service_month, as_of, is_closing, code_version(), tzdata_version())
+    given = (service_month, as_of, is_closing, code_version(), tzdata_version(), prepared_by)
     with connect(settings.warehouse) as connection:
         connection.execute(BUILD_LOCK)
         connection.execute(
             """
-            insert into audit.builds (run_id, service_month, as_of, is_closing, code_version, tzdata_version)
-            values (%s, %s, %s, %s, %s, %s)
+            insert into audit.builds (
+                run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by
+            ) values (%s, %s, %s, %s, %s, %s, %s)
             on conflict (run_id) do nothing
             """,
             (run_id, *given),
         )
+        names = ("service_month", "as_of", "is_closing", "code_version", "tzdata_version", "prepared_by")
         held = connection.execute(
-            "select service_month, as_of, is_closing, code_version, tzdata_version from audit.builds where run_id = %s",
-            (run_id,),
+            f"select {', '.join(names)} from audit.builds where run_id = %s", (run_id,)
         ).fetchone()
         if held != given:
-            names = ("service_month", "as_of", "is_closing", "code_version", "tzdata_version")
             differences = "; ".join(
                 f"{name} was {was}, now {now}" for name, was, now in zip(names, held, given, strict=True) if was != now
             )
@@ -146,7 +157,9 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     started = time.monotonic()
     with connect(settings.warehouse) as connection:
         (recorded,) = connection.execute(
-            "update audit.builds set models_built_at = null where run_id = %s returning tzdata_version", (run_id,)
+            "update audit.builds set models_started_at = clock_timestamp(), models_built_at = null"
+            " where run_id = %s returning tzdata_version",
+            (run_id,),
         ).fetchone()
     if recorded != tzdata_version():
         raise BuildMismatch(

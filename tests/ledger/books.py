@@ -68,16 +68,19 @@ def build(
     service_month: date = MARCH,
     as_of: datetime = AS_OF,
     is_closing: bool = True,
+    prepared_by: str = "schedule",
 ) -> str:
     """Replace the month's marts, as a run of dbt would; the run's id. Nothing is validated yet."""
     run_id = f"run-{uuid.uuid4()}"
     with connect(settings.warehouse) as connection:
         connection.execute(
             """
-            insert into audit.builds (run_id, service_month, as_of, is_closing, code_version, tzdata_version)
-            values (%s, %s, %s, %s, '1.0+test', '2026a')
+            insert into audit.builds (
+                run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by,
+                models_started_at
+            ) values (%s, %s, %s, %s, '1.0+test', '2026a', %s, clock_timestamp())
             """,
-            (run_id, service_month, as_of, is_closing),
+            (run_id, service_month, as_of, is_closing, prepared_by),
         )
         connection.execute(
             """
