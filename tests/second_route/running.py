@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
 
 import psycopg
 from psycopg.rows import dict_row
 
-from slaledger import objects, transform
+from slaledger import objects, transform, warehouse
 from slaledger.reperform.records import Decision, Exports, Figures
 from slaledger.settings import DBT_PROJECT_DIR, TERMS_DIR, Settings
+from slaledger.settings import Exports as Bucket
 from slaledger.warehouse import connect
 from tests.second_route.comparing import COLUMNS, Difference, compare, findings_from_mart, from_mart
 from tests.second_route.packing import Upload
@@ -34,6 +39,19 @@ def upload(settings: Settings, uploads: list[Upload]) -> None:
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(put, by_key.values()))
+
+
+@contextmanager
+def settings_for(server, exports: Bucket, home: Path, name: str | int) -> Iterator[Settings]:
+    """A migrated warehouse of its own, which is dropped in the end, and the shared bucket."""
+    database = server.ensure_database(f"second_route_{name}")
+    warehouse.migrate(database)
+    try:
+        yield Settings(home=home, warehouse=database, exports=exports, quarantine_limit_percent=Decimal(10))
+    finally:
+        with warehouse.connect(replace(database, database="postgres")) as connection:
+            connection.autocommit = True
+            connection.execute(f"drop database {database.database} with (force)")
 
 
 @dataclass

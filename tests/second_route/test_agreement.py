@@ -7,21 +7,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from slaledger import warehouse
-from slaledger.settings import Exports, Settings
+from slaledger.settings import Exports
 from tests.second_route import coverage, features
 from tests.second_route.comparing import report
 from tests.second_route.generating import generate
 from tests.second_route.packing import pack
-from tests.second_route.running import Routes, differences
+from tests.second_route.running import Routes, differences, settings_for
 from tests.second_route.world import Row
 
 
@@ -50,19 +46,6 @@ def plan(default: Plan) -> Plan:
         return default
     seeds = tuple(map(int, given.split(",")))
     return replace(default, seeds=seeds, least_account_months=0, least_tickets=0, required=frozenset())
-
-
-@contextmanager
-def settings_for(server, exports: Exports, home: Path, name: str | int) -> Iterator[Settings]:
-    """A migrated warehouse of its own, which is dropped in the end, and the shared bucket."""
-    database = server.ensure_database(f"second_route_{name}")
-    warehouse.migrate(database)
-    try:
-        yield Settings(home=home, warehouse=database, exports=exports, quarantine_limit_percent=Decimal(10))
-    finally:
-        with warehouse.connect(replace(database, database="postgres")) as connection:
-            connection.autocommit = True
-            connection.execute(f"drop database {database.database} with (force)")
 
 
 def run(plan: Plan, server, exports: Exports, home: Path) -> None:

@@ -20,8 +20,7 @@ from tests.ledger.books import validate
 from tests.second_route.comparing import COLUMNS, from_mart
 from tests.second_route.generating import generate
 from tests.second_route.packing import pack
-from tests.second_route.running import Routes, build
-from tests.second_route.test_agreement import settings_for
+from tests.second_route.running import Routes, build, settings_for
 from tests.second_route.world import DAY, EPOCH, HOUR, MONTHS, Row, World, month_bounds
 from tests.support.pipeline import Pipeline
 

@@ -14,8 +14,7 @@ from slaledger.settings import Settings
 from tests.edge_cases.world import EXPORTED_AT, World
 from tests.second_route import world as generated
 from tests.second_route.comparing import report
-from tests.second_route.running import Routes, differences
-from tests.second_route.test_agreement import settings_for
+from tests.second_route.running import Routes, differences, settings_for
 from tests.second_route.world import Row, micros
 from tests.support.buckets import empty_bucket
 from tests.support.pipeline import Pipeline

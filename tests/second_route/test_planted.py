@@ -9,8 +9,8 @@ from slaledger.warehouse import connect
 from tests.second_route.generating import generate
 from tests.second_route.packing import pack
 from tests.second_route.planting import Ground, Plant, planted, plants
-from tests.second_route.running import Routes, differences
-from tests.second_route.test_agreement import CONTRACTS, SHORT, TICKETS, settings_for
+from tests.second_route.running import Routes, differences, settings_for
+from tests.second_route.test_agreement import CONTRACTS, SHORT, TICKETS
 
 # Its claims' deadline is a microsecond away, and its outages are laid out about the tiers' thresholds.
 SEED = 25
