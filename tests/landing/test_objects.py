@@ -6,6 +6,7 @@ import concurrent.futures
 import dataclasses
 import gzip
 import io
+import json
 import zipfile
 
 import pytest
@@ -402,3 +403,49 @@ def test_months_that_a_run_touches(bucket: Bucket) -> None:
         touched = landing.touched_months(bucket.settings, run_id=run_id)
         # Reopened, it is open as long as anything was exported.
         assert (touched[0], until in touched, len(touched) > 1) == ("2026-02", True, status == "identified")
+
+
+def test_months_that_another_word_on_the_same_thing_touches(bucket: Bucket) -> None:
+    """What a row said before, its other dates, and what a list says by silence."""
+
+    def exclusion(month: str) -> str:
+        row = {"exclusion_id": "x", "category": "force_majeure", "author": "ann"}
+        return json.dumps({**row, "starts_at": f"2026-{month}-10T00:00:00Z", "ends_at": f"2026-{month}-11T00:00:00Z"})
+
+    def incident(incident_id: str, month: str, *updates: tuple[str, str], **given: str) -> dict[str, object]:
+        created_at = f"2026-{month}-10T00:00:00Z"
+        told = [{"id": at, "status": status, "created_at": at} for at, status in updates]
+        row = {"id": incident_id, "status": "resolved", "impact": "none", "created_at": created_at}
+        return {**row, "resolved_at": created_at, "incident_updates": told, **given}
+
+    def touched(key: str, body: str, **metadata: str) -> list[str]:
+        bucket.put(key, body, **metadata)
+        bucket.land()
+        runs = bucket.rows("select run_id from raw.source_objects order by landed_at desc limit 1")
+        return landing.touched_months(bucket.settings, run_id=runs[0][0])
+
+    def page(*incidents: object, **more: object) -> str:
+        return json.dumps({"page": {"id": "p", "updated_at": "2026-06-10T00:00:00Z"}, "incidents": incidents, **more})
+
+    # A later row for the same key, in another object; and a row that its key's latest version lacks.
+    assert touched("exclusions/a", exclusion("02"), exported_at="2026-07-01T00:00:00Z") == ["2026-02"]
+    assert touched("exclusions/b", exclusion("04"), exported_at="2026-07-02T00:00:00Z") == ["2026-02", "2026-04"]
+    assert touched("exclusions/b", "", exported_at="2026-07-03T00:00:00Z") == ["2026-02", "2026-04"]
+    # An update long before the start, and a `resolved` one long after `resolved_at`.
+    spread = incident("i1", "03", ("2026-01-20T00:00:00Z", "investigating"), ("2026-05-20T00:00:00Z", "resolved"))
+    months = ["2026-01", "2026-02", "2026-03", "2026-04", "2026-05"]
+    assert touched("status_page/statuspage/a", page(spread), exported_at="2026-07-01T00:00:00Z") == months
+    # A list that lacks it says nothing, unless it is complete; the same silence again is no news.
+    other = page(incident("i2", "06"))
+    assert touched("status_page/statuspage/b", other, exported_at="2026-07-02T00:00:00Z") == ["2026-06"]
+    complete = {"exported_at": "2026-07-03T00:00:00Z", "complete": "true"}
+    assert touched("status_page/statuspage/c", other, **complete) == [*months, "2026-06"]
+    complete["exported_at"] = "2026-07-04T00:00:00Z"
+    assert touched("status_page/statuspage/d", other, **complete) == ["2026-06"]
+    # A summary that lacks one that was open.
+    still_open = incident("i3", "05", status="investigating")
+    listing = page(incident("i2", "06"), still_open)
+    until_now = ["2026-05", "2026-06", "2026-07"]
+    assert touched("status_page/statuspage/e", listing, exported_at="2026-07-05T00:00:00Z") == until_now
+    summary = page(status={}, scheduled_maintenances=[])
+    assert touched("status_page/statuspage/f", summary, exported_at="2026-07-06T00:00:00Z") == until_now
