@@ -263,3 +263,16 @@ def test_quarantine_keeps_no_text(tmp_path: Path) -> None:
     assert [child["id"] for child in rejects[1].raw_record["child_events"]] == [3, 5, 6]
     assert rejects[1].raw_record["child_events"][0]["via"] == {"channel": "email"}
     assert rejects[2].raw_record == {"id": 76872, "role": "owner"}
+
+
+@pytest.mark.parametrize(("stated", "codes"), [({"end_of_stream": False}, ["more_pages"]), ({}, []), (None, [])])
+def test_a_page_that_is_not_the_last_is_reported(
+    tmp_path: Path, stated: dict[str, bool] | None, codes: list[str]
+) -> None:
+    """One that says nothing, or that it is the last, is not."""
+    body = {"users": [ZENDESK_USER], **({"end_of_stream": True} if stated is None else stated)}
+    path, notes = tmp_path / "body", Notes()
+    path.write_text(json.dumps(body))
+    rows = list(read_rows(FEEDS["tickets/zendesk"], path, notes)[1])
+    assert [type(row) for row in rows] == [Record]
+    assert [(code, subject) for code, subject, _ in notes.observations] == [(code, None) for code in codes]

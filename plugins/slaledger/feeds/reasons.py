@@ -126,6 +126,11 @@ OBSERVATIONS = _listed(
         "Set them as an instant with an offset, and `true`.",
     ),
     Reason(
+        "more_pages",
+        "A page of Zendesk's exports says that it is not the last one (`end_of_stream: false`).",
+        "Export on: the page that follows has to lie in the bucket, too.",
+    ),
+    Reason(
         "incident_start_replaced",
         "An incident's `started_at` is after its resolution: it starts at its `created_at` (rule S2).",
         "Correct the incident on the status page.",

@@ -225,7 +225,7 @@ def read_rows(feed: Feed, path: Path, notes: Notes) -> tuple[list[status_page.Do
     if feed is STATUS_PAGE:
         return status_page.read(path, notes)
     if feed is ZENDESK:
-        return [], zendesk.read(path)
+        return [], zendesk.read(path, notes)
     if feed is TERMS:
         return [], terms_documents.read(path, notes)
     if feed.format == "csv":

@@ -47,10 +47,13 @@ class Reject:
 
 @dataclass
 class Notes:
-    """What an object holds besides its rows: fields that the contract does not know, and remarks by subject."""
+    """What an object holds besides its rows: fields that the contract does not know, and remarks.
+
+    A remark is its code, its subject (None: the object itself) and its detail.
+    """
 
     unknown_fields: set[str] = field(default_factory=set)
-    observations: list[tuple[str, str, str]] = field(default_factory=list)  # code, subject, detail
+    observations: list[tuple[str, str | None, str]] = field(default_factory=list)
 
     def see_field(self, name: str) -> None:
         """Remember an unknown field, up to a limit; of a hostile name only what is safe to show."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from slaledger.feeds import json_documents, values
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
-from slaledger.feeds.rows import Parse, Record, Reject, kept
+from slaledger.feeds.rows import Notes, Parse, Record, Reject, kept
 
 _PRIORITIES = ("urgent", "high", "normal", "low")
 _ROLES = ("end-user", "agent", "admin")
@@ -50,7 +50,7 @@ class _Kind:
     parse: Parse
 
 
-def read(path: Path) -> Iterator[Record | Reject]:
+def read(path: Path, notes: Notes) -> Iterator[Record | Reject]:
     """The rows of one page: tickets, then ticket events, then users, numbered through.
 
     An empty object is an export of no rows. Raises `ObjectRejected`.
@@ -61,6 +61,9 @@ def read(path: Path) -> Iterator[Record | Reject]:
     lists = json_documents.lists(root, _KINDS)
     if not lists:
         raise ObjectRejected("not_zendesk", "no document with lists of tickets, ticket_events or users")
+    if root.get("end_of_stream") is False:
+        detail = "the page is not the last one: what follows it has to lie in the bucket, too"
+        notes.observations.append(("more_pages", None, detail))
     return _rows(lists)
 
 
