@@ -65,6 +65,18 @@ class Warehouse:
 
 
 @dataclass(frozen=True)
+class Requests:
+    """How S3 is asked: what is waited for an answer, how often it is asked again, and within what time in all."""
+
+    connect_seconds: float = 5
+    read_seconds: float = 30  # without a byte
+    attempts: int = 4
+    backoff_seconds: float = 0.25  # before the second attempt; doubled before each one more
+    total_seconds: float = 900  # for one object, all attempts together
+    page_keys: int = 1000  # of a page of a listing
+
+
+@dataclass(frozen=True)
 class Exports:
     """Where the exports are, and the billing drop goes."""
 
@@ -73,6 +85,7 @@ class Exports:
     region: str
     access_key: str | None = field(repr=False)
     secret_key: str | None = field(repr=False)
+    requests: Requests = Requests()
 
 
 @dataclass(frozen=True)
