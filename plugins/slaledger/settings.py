@@ -6,6 +6,7 @@ import functools
 import hashlib
 import json
 import os
+import pwd
 import subprocess
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -121,6 +122,21 @@ def landing_schedule() -> str | None:
     return None if schedule == "never" else schedule
 
 
+def user_name() -> str:
+    """Who runs this process, and so prepares what it asks for: `SLA_USER`, else the name of the system's user."""
+    if name := (os.environ.get("SLA_USER") or "").strip():
+        return name
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+def airflow_user() -> str:
+    """Whom `sla run` logs in as: `SLA_AIRFLOW_USER`, by default `admin`. Its word for who typed the command counts."""
+    return os.environ.get("SLA_AIRFLOW_USER") or "admin"
+
+
 def stack_ports() -> dict[str, int]:
     """The ports that the embedded stack must take: `SLA_POSTGRES_PORT`, `SLA_S3_PORT`, `SLA_AIRFLOW_PORT`.
 
@@ -188,9 +204,7 @@ def load_airflow() -> AirflowAccess:
     Raises `SettingsError` where neither is there.
     """
     if url := os.environ.get("SLA_AIRFLOW_URL"):
-        return AirflowAccess(
-            url, os.environ.get("SLA_AIRFLOW_USER", "admin"), os.environ.get("SLA_AIRFLOW_PASSWORD", "")
-        )
+        return AirflowAccess(url, airflow_user(), os.environ.get("SLA_AIRFLOW_PASSWORD", ""))
     try:
         airflow = json.loads(stack_state_path().read_text())["airflow"]
         return AirflowAccess(airflow["url"], "admin", airflow["users"]["admin"])
