@@ -1,4 +1,4 @@
-"""Lint the SQL: sqlfluff with dbt's templater, which wants a database that answers (an empty one will do)."""
+"""Lint the SQL: sqlfluff with dbt's templater, which wants a database that answers, with our roles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from slaledger.stack.postgres import Postgres
+from slaledger.warehouse import migrate
 
 RUNS = (["dbt_project/models", "dbt_project/tests"], ["--templater", "raw", "expectations/sql"])
 
@@ -20,6 +21,7 @@ def main() -> int:
         try:
             server.start()
             warehouse = server.warehouse("postgres")
+            migrate(warehouse)
             environment = {
                 **os.environ,
                 "SLA_PG_HOST": warehouse.host,

@@ -77,7 +77,7 @@ def pending(settings: Settings) -> list[PendingDecision]:
         _pending("quarantine_limit", excess.feed, excess.digest, excess.detail)
         for excess in gates.over_quarantine_limit(settings)
     ]
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_approver") as connection:
         waiting = excesses
         if _are_marts_built(connection):
             waiting += [*_held_months(connection), *_claims(connection), *_decreases(connection)]
@@ -109,7 +109,7 @@ def decide(settings: Settings, pending_id: str, *, is_approved: bool, by: str, b
     if not chosen:
         return _decided_before(settings, pending_id, waiting, is_approved=is_approved, by=by, because=because)
     (item,) = chosen
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_approver") as connection:
         is_new = connection.execute(
             """
             insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)
@@ -137,7 +137,7 @@ def _decided_before(
     alike = [item.pending_id for item in waiting if item.pending_id.rpartition("#")[0] == pending_id]
     if alike:
         raise AmbiguousPending(f"Several things wait under {pending_id}: give one of {', '.join(alike)}.")
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_approver") as connection:
         decisions = connection.execute(
             """
             select kind, subject, subject_digest, is_approved, decided_by, because, decided_at

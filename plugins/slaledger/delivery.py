@@ -52,7 +52,7 @@ def deliver(settings: Settings, *, run_id: str) -> list[str]:
     dropped is recorded after it: broken off anywhere and repeated, the drop is whole and the same.
     Raises `DropConflict`, and `slaledger.objects`' errors where S3 does not answer.
     """
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_relay") as connection:
         waiting = _postings_to_drop(connection)
     # This run's own first: a fault in an older one must not hold it back.
     waiting.sort(key=lambda posting: posting[0] != run_id)
@@ -80,7 +80,7 @@ def _postings_to_drop(connection: psycopg.Connection) -> list[tuple[str, date]]:
 def _drop(settings: Settings, run_id: str, service_month: date) -> list[str]:
     from slaledger import objects
 
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_relay") as connection:
         lines = read_lines_of_run(connection, run_id, service_month=service_month)
         sums = _sums(connection, run_id, service_month)
     prefix = drop_prefix(run_id, service_month=service_month)
@@ -94,7 +94,7 @@ def _drop(settings: Settings, run_id: str, service_month: date) -> list[str]:
             objects.put(settings.exports, file.key, file.body)
         if not objects.put_if_absent(settings.exports, manifest.key, manifest.body):
             _is_dropped(settings, manifest)
-    with connect(settings.warehouse) as connection, connection.cursor() as cursor:
+    with connect(settings.warehouse, role="sla_relay") as connection, connection.cursor() as cursor:
         cursor.executemany(
             """
             insert into billing.deliveries (bucket, key, run_id, service_month, is_manifest, sha256, row_count)

@@ -28,7 +28,7 @@ def explain(settings: Settings, line_item_id: str) -> RenderableType:
     """
     from rich.console import Group
 
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_auditor") as connection:
         case = read_case(connection, line_item_id)
     return Group(*(part for part in _parts(case) if part is not None))
 

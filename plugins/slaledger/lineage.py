@@ -142,7 +142,7 @@ def dataset_namespace(warehouse: Warehouse) -> str:
 
 def _columns(warehouse: Warehouse) -> dict[tuple[str, str], list[str]]:
     """(schema, relation) → its columns, in their order."""
-    with connect(warehouse) as connection:
+    with connect(warehouse, role="sla_transformer") as connection:
         rows = connection.execute(
             "select table_schema, table_name, array_agg(column_name::text order by ordinal_position)"
             " from information_schema.columns"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from slaledger import months
 from slaledger.settings import Settings
 from slaledger.stack.airflow_api import AirflowApi, AirflowRefused
 from slaledger.steps import FAILURE_KEY
-from slaledger.warehouse import connect
+from slaledger.warehouse import RoleMissing, connect
 
 DONE, FAILED, BAD_ARGUMENTS, STOPPED, LEFT = 0, 1, 2, 3, 4
 POLL_SECONDS = 0.5
@@ -109,9 +110,10 @@ def run_month(
     month: date,
     as_of: datetime,
     is_closing: bool,
+    prepared_by: str,
     on_progress: Callable[[Progress], None],
 ) -> RunResult:
-    """Land what is new, then build the month as of the instant.
+    """Land what is new, then build the month as of the instant, at the request of `prepared_by`.
 
     Raises `MonthNotOver`, `RunStopped` (a gate), `RunFailed` (anything else), all after writing nothing to the ledger.
     """
@@ -128,6 +130,8 @@ def run_month(
                 "as_of": as_of.isoformat(),
                 "close": is_closing,
                 "quarantine_limit": str(settings.quarantine_limit_percent),
+                # Airflow knows but the one account that this process logs in as.
+                "prepared_by": prepared_by,
             },
             f"{month:%Y-%m}",
         ),
@@ -145,7 +149,7 @@ def run_month(
         if refusal.status < 500:
             raise
         # Airflow's own database is on the same server, embedded: name what does not answer, if it is that.
-        with connect(settings.warehouse):
+        with connect(settings.warehouse, role="sla_auditor"):
             pass
         raise RunFailed(
             f"Airflow at {api.url} has an error of its own (HTTP {refusal.status}): `sla status` shows its parts, "
@@ -169,7 +173,7 @@ def _require_over(month: date, as_of: datetime, *, end: datetime) -> None:
 
 def _latest_end(settings: Settings, month: date) -> datetime:
     """When the month is over in every zone that a contract's terms name (rule L5); UTC where there is none."""
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_auditor") as connection:
         row = connection.execute(
             """
             select coalesce(
@@ -219,15 +223,16 @@ def _wait(
 
 
 def _landed(settings: Settings, run_id: str) -> tuple[int, int]:
-    with connect(settings.warehouse) as connection:
+    # The first task of the first run migrates.
+    with suppress(RoleMissing), connect(settings.warehouse, role="sla_auditor") as connection:
         known = connection.execute("select to_regclass('raw.source_objects') is not null").fetchone()
-        if not known or not known[0]:
-            return 0, 0
-        row = connection.execute(
-            "select count(*), coalesce(sum(rows_read), 0) from raw.source_objects where run_id = %s", [run_id]
-        ).fetchone()
-    assert row is not None
-    return int(row[0]), int(row[1])
+        if known and known[0]:
+            row = connection.execute(
+                "select count(*), coalesce(sum(rows_read), 0) from raw.source_objects where run_id = %s", [run_id]
+            ).fetchone()
+            assert row is not None
+            return int(row[0]), int(row[1])
+    return 0, 0
 
 
 def _raise_failure(settings: Settings, api: AirflowApi, dag_id: str, run_id: str) -> None:
@@ -247,7 +252,7 @@ def _raise_failure(settings: Settings, api: AirflowApi, dag_id: str, run_id: str
 
 
 def _failed_critical(settings: Settings, run_id: str) -> list[str]:
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_auditor") as connection:
         rows = connection.execute(
             "select expectations from audit.validations where run_id = %s and not is_success order by evaluated_at",
             [run_id],
@@ -261,7 +266,7 @@ def _failed_critical(settings: Settings, run_id: str) -> list[str]:
 
 
 def _result(settings: Settings, run_id: str, month: date) -> RunResult:
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_auditor") as connection:
         figures = connection.execute(
             """
             select

@@ -8,7 +8,8 @@ import json
 import os
 import pwd
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -21,6 +22,9 @@ EXPECTATIONS_DIR = PROJECT_DIR / "expectations"
 
 WAREHOUSE_CONNECTION = "AIRFLOW_CONN_SLA_WAREHOUSE"
 EXPORTS_CONNECTION = "AIRFLOW_CONN_SLA_EXPORTS"
+
+# Each has a role of PostgreSQL, `sla_loader` say, and may have a login of its own.
+STAGES = ("loader", "transformer", "validator", "approver", "biller", "relay", "auditor")
 
 # One writer at a time: the pool of one slot that the stack creates.
 WRITER_POOL = "sla_writer"
@@ -55,6 +59,12 @@ class Warehouse:
     user: str
     database: str
     password: str = field(repr=False)
+    # Role -> the login of its stage, where there is one.
+    stages: Mapping[str, Warehouse] = field(default_factory=dict, repr=False, compare=False)
+
+    def login(self, role: str | None) -> Warehouse:
+        """What a session in this role logs in with: the stage's own login, else this one."""
+        return self.stages.get(role, self) if role else self
 
     @property
     def dsn(self) -> str:
@@ -170,23 +180,11 @@ def load(*, quarantine_limit: str | None = None) -> Settings:
         limit_percent = Decimal("NaN")
     if not (limit_percent.is_finite() and 0 <= limit_percent <= 100):
         raise SettingsError(f"SLA_QUARANTINE_LIMIT is {limit!r}: set a percentage from 0 to 100.")
-    warehouse, exports = _connection(WAREHOUSE_CONNECTION), _connection(EXPORTS_CONNECTION)
-    for name, connection, key in (
-        (WAREHOUSE_CONNECTION, warehouse, "host"),
-        (WAREHOUSE_CONNECTION, warehouse, "schema"),
-    ):
-        if not connection.get(key):
-            raise SettingsError(f"{name} has no {key}: give it as a URI or as Airflow's JSON.")
+    exports = _connection(EXPORTS_CONNECTION)
     extra = _extra(EXPORTS_CONNECTION, exports)
     return Settings(
         home=home(),
-        warehouse=Warehouse(
-            host=warehouse["host"],
-            port=_port(WAREHOUSE_CONNECTION, warehouse.get("port")),
-            user=warehouse.get("login") or "",
-            password=warehouse.get("password") or "",
-            database=warehouse["schema"],
-        ),
+        warehouse=_warehouses(),
         exports=Exports(
             bucket=os.environ.get("SLA_BUCKET") or "sla-exports",
             endpoint_url=extra.get("endpoint_url"),
@@ -214,16 +212,55 @@ def load_airflow() -> AirflowAccess:
         ) from None
 
 
-def _connection(name: str) -> dict:
-    text = os.environ.get(name)
-    if not text:
-        try:
-            text = json.loads(stack_state_path().read_text())["environment"][name]
-        except (OSError, KeyError, ValueError):
+def stage_connection(stage: str) -> str:
+    """The variable with the connection of a stage's own login."""
+    return f"{WAREHOUSE_CONNECTION}_{stage.upper()}"
+
+
+def _warehouses() -> Warehouse:
+    """The base connection, with the stages' own where they are set: beside it, not in another stack's state."""
+    base = _warehouse(WAREHOUSE_CONNECTION)
+    names = {f"sla_{stage}": stage_connection(stage) for stage in STAGES}
+    given = os.environ if os.environ.get(WAREHOUSE_CONNECTION) else _stack_environment()
+    stages = {role: _warehouse(name) for role, name in names.items() if given.get(name)}
+    for role, stage in stages.items():
+        if (stage.host, stage.port, stage.database) != (base.host, base.port, base.database):
             raise SettingsError(
-                f"No stack is up in {home()} and {name} is not set: "
-                "run `sla up`, or set SLA_HOME to a stack's home, or the connection."
-            ) from None
+                f"{names[role]} leads to {stage.host}:{stage.port}/{stage.database}, and {WAREHOUSE_CONNECTION} to "
+                f"{base.host}:{base.port}/{base.database}: only login and password may differ."
+            )
+    return replace(base, stages=stages)
+
+
+def _warehouse(name: str) -> Warehouse:
+    connection = _connection(name)
+    for key in ("host", "schema"):
+        if not connection.get(key):
+            raise SettingsError(f"{name} has no {key}: give it as a URI or as Airflow's JSON.")
+    return Warehouse(
+        host=connection["host"],
+        port=_port(name, connection.get("port")),
+        user=connection.get("login") or "",
+        password=connection.get("password") or "",
+        database=connection["schema"],
+    )
+
+
+def _stack_environment() -> Mapping[str, str]:
+    """The embedded stack's connections; none where no stack is up."""
+    try:
+        return dict(json.loads(stack_state_path().read_text())["environment"])
+    except (OSError, KeyError, ValueError, TypeError):
+        return {}
+
+
+def _connection(name: str) -> dict:
+    text = os.environ.get(name) or _stack_environment().get(name)
+    if not text:
+        raise SettingsError(
+            f"No stack is up in {home()} and {name} is not set: "
+            "run `sla up`, or set SLA_HOME to a stack's home, or the connection."
+        )
     # `from None`: a parser's message shows what it read, and that has the password.
     if text.lstrip().startswith("{"):
         try:

@@ -100,7 +100,7 @@ def open_build(
     if as_of.tzinfo is None:
         raise ValueError(f"as_of is {as_of}: give it with an offset.")
     given = (service_month, as_of, is_closing, code_version(), tzdata_version(), prepared_by)
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         connection.execute(BUILD_LOCK)
         connection.execute(
             """
@@ -136,7 +136,7 @@ def open_build(
 
 def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, datetime]:
     """The month and the as-of time of the run's build; raises `BuildMismatch` unless it is the current one."""
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         row = connection.execute("select run_id, service_month, as_of from audit.current_build").fetchone()
     if row is None or row[0] != run_id:
         current = "there is none" if row is None else f"the current one is {row[0]}'s ({row[1]:%Y-%m})"
@@ -155,7 +155,7 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     """
     service_month, as_of = require_current_build(settings, run_id=run_id)
     started = time.monotonic()
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         (recorded,) = connection.execute(
             "update audit.builds set models_started_at = clock_timestamp(), models_built_at = null"
             " where run_id = %s returning tzdata_version",
@@ -166,14 +166,14 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
             f"Run {run_id} was opened with tzdata {recorded}, and {tzdata_version()} is installed now: "
             "start a new run with `sla run`."
         )
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         require_recorded_zones(connection, service_month=service_month, as_of=as_of)
         connection.execute("update audit.builds set posted_at = null where service_month = %s", (service_month,))
     results = _run_dbt(settings, "build", "--exclude", "test_type:unit")
     run_directory = settings.home / "runs" / quote(run_id, safe="+:")
     sent = _keep_artifacts(settings, run_directory)
     _raise_failures(results, service_month=service_month, log_path=_log_path(settings))
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         connection.execute("update audit.builds set models_built_at = clock_timestamp() where run_id = %s", (run_id,))
     kinds = [str(result.node.resource_type) for result in results]
     return BuildSummary(
@@ -212,7 +212,7 @@ def test_ledger(settings: Settings, *, run_id: str) -> None:
     if not failed:
         return
     problems = []
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         for result in failed:
             rows = connection.execute(
                 f"select * from ({result.node.compiled_code}) as rows order by contract_id, service_month, problem"
@@ -267,13 +267,14 @@ def _run_dbt(settings: Settings, command: str, *selection: str) -> list:
 @contextlib.contextmanager
 def _dbt_environment(warehouse: Warehouse) -> Iterator[None]:
     """What `profiles.yml` reads, while dbt runs. dbt changes the working directory, which is put back."""
+    login = warehouse.login("sla_transformer")
     values = {
         **QUIET_ENVIRONMENT,
-        "SLA_PG_HOST": warehouse.host,
-        "SLA_PG_PORT": str(warehouse.port),
-        "SLA_PG_USER": warehouse.user,
-        "SLA_PG_PASSWORD": warehouse.password,
-        "SLA_PG_DATABASE": warehouse.database,
+        "SLA_PG_HOST": login.host,
+        "SLA_PG_PORT": str(login.port),
+        "SLA_PG_USER": login.user,
+        "SLA_PG_PASSWORD": login.password,
+        "SLA_PG_DATABASE": login.database,
         # The session's zone, whatever the server's is.
         "PGTZ": "UTC",
     }
@@ -322,7 +323,7 @@ def _raise_failures(results: list, *, service_month: date, log_path: Path) -> No
 def _count_rows(settings: Settings, *, service_month: date) -> dict[str, int]:
     from psycopg import sql
 
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_transformer") as connection:
         names = connection.execute(
             "select table_name from information_schema.columns where table_schema = 'marts'"
             " and column_name = 'service_month' order by table_name"

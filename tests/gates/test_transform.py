@@ -18,7 +18,7 @@ from tests.gates.conftest import AS_OF, MONTH, RUN_ID
 
 Month = Callable[..., Settings]
 PROJECT = {
-    "dbt_project.yml": "name: slaledger\nprofile: slaledger\nmodels: {+materialized: table, +schema: tried}\n",
+    "dbt_project.yml": "name: slaledger\nprofile: slaledger\nmodels: {+materialized: table}\n",
     "models/tried.sql": "select service_month from audit.current_build",
 }
 
@@ -187,4 +187,4 @@ def test_models_are_built_in_utc_whatever_the_database_says(
     with connect(tried.warehouse) as connection:
         connection.execute(f"alter database \"{tried.warehouse.database}\" set timezone = 'Asia/Kolkata'")
     transform.build_models(tried, run_id=RUN_ID)
-    assert _rows(tried, "select session_zone from staging_tried.tried") == [("UTC",)]
+    assert _rows(tried, "select session_zone from staging.tried") == [("UTC",)]

@@ -1,6 +1,5 @@
 -- The marts and the seed as contracts.md has them: what dbt builds, for tests that are about the ledger alone.
-create schema marts;
-create schema reference;
+set local role sla_transformer;
 create table marts.fct_account_months (
     account_id text, contract_id text, service_month date, terms_id text, terms_version text, guaranteed boolean,
     measured_from timestamptz, measured_until timestamptz, measured_seconds numeric, counted_seconds numeric,
@@ -31,3 +30,4 @@ create table marts.fct_credits (
 create table reference.currencies (currency text primary key, minor_units integer);
 insert into reference.currencies (currency, minor_units)
 values ('USD', 2), ('EUR', 2), ('JPY', 0), ('KWD', 3);
+reset role;

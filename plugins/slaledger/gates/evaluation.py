@@ -19,6 +19,7 @@ from slaledger.gates.data_docs import SHOWN, complete
 from slaledger.gates.quarantine import LIMIT_SETTING
 from slaledger.gates.results import ExpectationResult, read
 from slaledger.settings import QUIET_ENVIRONMENT, Settings
+from slaledger.warehouse import role_options
 
 if TYPE_CHECKING:
     from great_expectations.checkpoint import CheckpointResult
@@ -130,7 +131,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
             data_docs_sites={"slaledger": docs},
         ),
     )
-    warehouse = settings.warehouse
+    warehouse = settings.warehouse.login("sla_validator")
     context.data_sources.add_postgres(
         DATASOURCE,
         connection_string=warehouse.dsn.replace("postgresql://", "postgresql+psycopg2://", 1),
@@ -139,7 +140,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
             "connect_args": {
                 "application_name": "slaledger gate",
                 "options": "-c timezone=UTC -c datestyle=ISO,YMD"
-                f" -c {LIMIT_SETTING}={settings.quarantine_limit_percent}",
+                f" -c {LIMIT_SETTING}={settings.quarantine_limit_percent}{role_options('sla_validator')}",
             },
         },
     )

@@ -37,7 +37,7 @@ def over_quarantine_limit(settings: Settings) -> list[QuarantineExcess]:
         for expectation in committed().GATES["raw"]
         if expectation.name == "quarantined_shares_are_within_the_limit"
     )
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_approver") as connection:
         connection.execute("select set_config(%s, %s, true)", (LIMIT_SETTING, str(settings.quarantine_limit_percent)))
         rows = connection.cursor(row_factory=dict_row).execute(query.encode()).fetchall()
     return [

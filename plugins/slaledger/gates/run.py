@@ -43,7 +43,7 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
     """
     expected = committed().GATES[gate]
     started_at = datetime.now(UTC)
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_validator") as connection:
         build = _current_build(connection, run_id=run_id)
         if gate == "marts" and build.models_built_at is None:
             raise GateFailed(
@@ -78,7 +78,7 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
         seconds=time.monotonic() - started,
         data_docs=data_docs_path(settings),
     )
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_validator") as connection:
         is_same = _candidate_sha256(connection, gate) == digest and _current_build(connection, run_id=run_id) == build
         _record(connection, result, run_id=run_id, is_success=is_same and not result.failed)
     lineage.emit_gate(

@@ -188,10 +188,10 @@ def settle(settings: Settings, *, run_id: str) -> int:
     One transaction an object. Raises `S3Unreachable`, `ObjectMissing` naming an object that is gone.
     """
     reader = _Reader(settings, run_id)
-    with warehouse.connect(settings.warehouse) as connection:
+    with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
         unsettled = _find_unsettled(connection)
     for object_id, plan in unsettled.items():
-        with warehouse.connect(settings.warehouse) as connection:
+        with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
             _settle(connection, reader, object_id, plan)
     return len(unsettled)
 

@@ -48,7 +48,7 @@ def freeze_listing(settings: Settings, *, run_id: str) -> Listing:
     exports = settings.exports
     listed = [version for version in objects.list_versions(exports) if not version.key.startswith(OWN_PREFIX)]
     landed = [version for version in listed if feed_of(version.key) and not version.key.endswith("/")]
-    with warehouse.connect(settings.warehouse) as connection:
+    with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
         connection.execute("select pg_advisory_xact_lock(hashtext('slaledger.landing'))")
         is_frozen = connection.execute(
             "select exists (select from audit.listed_objects where run_id = %s)", [run_id]
@@ -100,7 +100,7 @@ def plan_batches(settings: Settings, *, run_id: str, checks: bool) -> list[list[
 
     With `checks`, landed objects that the catalog of now would judge differently are among them (rule M7).
     """
-    with warehouse.connect(settings.warehouse) as connection:
+    with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
         rows = connection.execute(
             "select object_id::text, key, size_bytes from audit.listed_objects as listed where run_id = %s "
             "and not exists (select from raw.source_objects where source_objects.object_id = listed.object_id) "
@@ -129,5 +129,5 @@ def batches(sized: Sequence[tuple[str, int]]) -> list[list[str]]:
 
 def touched_months(settings: Settings, *, run_id: str) -> list[str]:
     """The service months ('YYYY-MM') that the objects landed or judged again in this run speak of."""
-    with warehouse.connect(settings.warehouse) as connection:
+    with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
         return [row[0] for row in connection.execute(sql("touched_months"), {"run_id": run_id})]

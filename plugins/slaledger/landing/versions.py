@@ -31,7 +31,7 @@ def land_batch(settings: Settings, object_ids: Sequence[str], *, run_id: str) ->
     Safe to repeat, and twice at once. Raises `S3Unreachable`, `S3Refused`, `WarehouseUnreachable`.
     """
     counts = LandedCounts()
-    with warehouse.connect(settings.warehouse) as connection:
+    with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
         listed = {
             row[0]: objects.ObjectVersion(*row[1:])
             for row in connection.execute(
@@ -46,7 +46,7 @@ def land_batch(settings: Settings, object_ids: Sequence[str], *, run_id: str) ->
         feed = feed_of(version.key)
         with tempfile.TemporaryDirectory(prefix="slaledger-") as directory:
             landing = fetch(settings, identity, version, feed, run_id=run_id, directory=Path(directory))
-            with warehouse.connect(settings.warehouse) as connection:
+            with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
                 land = checks.land if feed is CHECKS else rows.land
                 counts += _land(connection, settings, landing, land)
     return counts

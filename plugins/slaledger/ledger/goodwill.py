@@ -32,7 +32,7 @@ def append_goodwill(
     month = month_text(service_month)
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
         raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         connection.execute(LEDGER_LOCK)
         with connection.cursor(row_factory=dict_row) as cursor:

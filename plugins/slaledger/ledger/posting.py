@@ -69,7 +69,7 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
     `MonthNotOver`, `NotValidated`, `zones.ZonesDiffer`, `planning.AmountNotPostable`,
     `chain.IdempotencyPayloadMismatch` or `LinesDoNotAddUp`; each leaves the books as they were.
     """
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         # The lock comes first: what is read after it is what the writer before us left.
         connection.execute(LEDGER_LOCK)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 import psycopg
-from psycopg import sql
 from psycopg.rows import class_row
 
-from slaledger.ledger.candidate import CANDIDATE, candidate_sha256, inputs_sha256
+from slaledger.ledger.candidate import candidate_sha256, inputs_sha256
 from slaledger.ledger.canonical import month_text
 
 
@@ -56,23 +55,19 @@ class Build:
 
 
 def hold_candidate_still(connection: psycopg.Connection) -> None:
-    """Let nobody write the marts until the transaction ends.
+    """Let nobody write the marts, nor open another build, until the transaction ends.
 
     dbt writes them in transactions of its own: none may come between the digest and the lines.
     """
-    connection.execute(
-        sql.SQL("lock table {} in share mode").format(
-            sql.SQL(", ").join(sql.Identifier("marts", mart) for mart in CANDIDATE)
-        )
-    )
+    connection.execute("select marts.hold_still()")
 
 
 def read_build(connection: psycopg.Connection, run_id: str) -> Build:
-    """The run's build, which stays the current one until the transaction ends.
+    """The run's build, which `hold_candidate_still` keeps the current one until the transaction ends.
 
     Raises `NotCurrentBuild` or `NotClosing`.
     """
-    current = connection.execute("select run_id, service_month from audit.current_build for share").fetchone()
+    current = connection.execute("select run_id, service_month from audit.current_build").fetchone()
     if current is None or current[0] != run_id:
         other = (
             "there is none" if current is None else f"the current one is {current[0]}'s, of {month_text(current[1])}"

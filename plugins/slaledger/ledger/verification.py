@@ -40,7 +40,7 @@ def verify_chain(settings: Settings) -> ChainReport:
 
     The first line that is not what it was is named.
     """
-    with connect(settings.warehouse) as connection:
+    with connect(settings.warehouse, role="sla_auditor") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         count, head = 0, GENESIS
         for line in read_lines(connection):

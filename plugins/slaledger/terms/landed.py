@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from slaledger.settings import Settings
 from slaledger.terms.resolve import Document
-from slaledger.warehouse import connect
+from slaledger.warehouse import RoleMissing, connect
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,9 +26,11 @@ class Landed:
 
 def read_landed(settings: Settings) -> Landed:
     """The landed documents and the catalog's services. Raises `WarehouseUnreachable`."""
-    with connect(settings.warehouse) as connection:
+    with suppress(RoleMissing), connect(settings.warehouse, role="sla_auditor") as connection:
         is_migrated = connection.execute("select to_regclass('raw.terms') is not null").fetchone()
-        return landed(connection) if is_migrated == (True,) else Landed(documents=[], catalog_services=frozenset())
+        if is_migrated == (True,):
+            return landed(connection)
+    return Landed(documents=[], catalog_services=frozenset())
 
 
 def landed(connection: psycopg.Connection) -> Landed:

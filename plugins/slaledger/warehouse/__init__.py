@@ -1,6 +1,6 @@
 """The warehouse: connections, and the DDL that dbt does not own."""
 
-from slaledger.warehouse.connection import WarehouseUnreachable, connect
-from slaledger.warehouse.migrate import migrate
+from slaledger.warehouse.connection import RoleMissing, WarehouseUnreachable, connect, role_options
+from slaledger.warehouse.migrate import MigrationRefused, migrate
 
-__all__ = ["WarehouseUnreachable", "connect", "migrate"]
+__all__ = ["MigrationRefused", "RoleMissing", "WarehouseUnreachable", "connect", "migrate", "role_options"]

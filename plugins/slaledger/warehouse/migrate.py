@@ -7,13 +7,34 @@ from pathlib import Path
 from slaledger.settings import Warehouse
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
+VERSION_TABLE = "slaledger_migrations"
+
+# From 0009 on all that a migration makes belongs to the owner of what is there.
+ACT_AS_OWNER = """
+select set_config('role', nspowner::regrole::text, true)
+from pg_namespace
+where nspname = 'raw' and nspowner = to_regrole('sla_owner')
+"""
+
+
+class MigrationRefused(Exception):
+    """The login may not do what a migration does; the message says what a DBA has to run."""
+
+    is_final = True
+    exit_code = 1
 
 
 def migrate(warehouse: Warehouse) -> None:
-    """Bring the warehouse's raw, audit and billing schemas to this version of the code. Safe to repeat, at once too."""
+    """Bring the warehouse's raw, audit and billing schemas to this version of the code. Safe to repeat, at once too.
+
+    With the base login. One that is up to date is only looked at. Raises `MigrationRefused`.
+    """
     import sqlalchemy
     from alembic import command
     from alembic.config import Config
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from psycopg.errors import InsufficientPrivilege
 
     engine = sqlalchemy.create_engine(
         sqlalchemy.URL.create(
@@ -27,9 +48,23 @@ def migrate(warehouse: Warehouse) -> None:
     )
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS_DIR))
-    with engine.begin() as connection:
-        # Two migrations at once: the second waits here and then finds nothing to do.
-        connection.execute(sqlalchemy.text("select pg_advisory_xact_lock(hashtext('slaledger.migrate'))"))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-    engine.dispose()
+    heads = set(ScriptDirectory.from_config(config).get_heads())
+    try:
+        with engine.begin() as connection:
+            # Two migrations at once: the second waits here and then finds nothing to do.
+            connection.execute(sqlalchemy.text("select pg_advisory_xact_lock(hashtext('slaledger.migrate'))"))
+            held = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            if set(held.get_current_heads()) == heads:
+                return
+            connection.execute(sqlalchemy.text(ACT_AS_OWNER))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except sqlalchemy.exc.ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise MigrationRefused(
+            f"The login {warehouse.user} may not migrate {warehouse.database}: {error.orig.diag.message_primary}\n"
+            "See docs/runbooks/roles.md."
+        ) from None
+    finally:
+        engine.dispose()
