@@ -11,8 +11,10 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from slaledger.ledger import anchors
 from slaledger.ledger.canonical import instant_text, month_text
-from slaledger.ledger.chain import LINE_COLUMNS, Line, read_lines_of_run
+from slaledger.ledger.chain import LINE_COLUMNS, Line, read_lines_between
+from slaledger.ledger.postings import Posting, read_posting
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -46,73 +48,78 @@ class DropFile:
 
 
 def deliver(settings: Settings, *, run_id: str) -> list[str]:
-    """Drop the lines of this run, and of every posting before it that did not get so far; the keys written.
+    """Drop this run's postings, and every one before them that did not get so far; the keys written.
 
-    Each posting's files are a function of its lines, its manifest is written last and only if absent, and what was
-    dropped is recorded after it: broken off anywhere and repeated, the drop is whole and the same.
-    Raises `DropConflict`, and `slaledger.objects`' errors where S3 does not answer.
+    The outbox is `billing.postings`. Each posting's anchor is written first; its files are a function of its lines,
+    its manifest is written last and only if absent, and what was dropped is recorded after it: broken off anywhere
+    and repeated, the drop is whole and the same. Raises `DropConflict`, `anchors.AnchorConflict`, and
+    `slaledger.objects`' errors where S3 does not answer.
     """
+    anchors.write_missing(settings)
     with connect(settings.warehouse, role="sla_relay") as connection:
         waiting = _postings_to_drop(connection)
     # This run's own first: a fault in an older one must not hold it back.
-    waiting.sort(key=lambda posting: posting[0] != run_id)
-    return [key for posting in waiting for key in _drop(settings, *posting)]
+    waiting.sort(key=lambda posting: posting.run_id != run_id)
+    return [key for posting in waiting for key in _drop(settings, posting)]
 
 
-def _postings_to_drop(connection: psycopg.Connection) -> list[tuple[str, date]]:
-    return connection.execute(
+def _postings_to_drop(connection: psycopg.Connection) -> list[Posting]:
+    """Those with lines that are in no bucket."""
+    numbers = connection.execute(
         """
-        select lines.run_id, lines.service_month
-        from billing.credit_line_items as lines
-        where not exists (
-            select from billing.deliveries
-            where
-                deliveries.is_manifest
-                and deliveries.run_id = lines.run_id
-                and deliveries.service_month = lines.service_month
-        )
-        group by lines.run_id, lines.service_month
-        order by min(lines.chain_position)
+        select postings.posting_number
+        from billing.postings
+        left join billing.deliveries on postings.posting_number = deliveries.posting_number
+        where postings.line_count > 0 and deliveries.posting_number is null
+        order by postings.posting_number
         """
     ).fetchall()
+    return [read_posting(connection, number) for (number,) in numbers]
 
 
-def _drop(settings: Settings, run_id: str, service_month: date) -> list[str]:
+def _drop(settings: Settings, posting: Posting) -> list[str]:
     from slaledger import objects
 
     with connect(settings.warehouse, role="sla_relay") as connection:
-        lines = read_lines_of_run(connection, run_id, service_month=service_month)
-        sums = _sums(connection, run_id, service_month)
-    prefix = drop_prefix(run_id, service_month=service_month)
+        lines = read_lines_between(connection, first=posting.first_position, last=posting.last_position)
+    files = drop_files(posting, lines)
+    manifest = files[-1]
+    if not _is_dropped(settings, manifest):
+        for file in files[:-1]:
+            objects.put(settings.exports, file.key, file.body)
+        if not objects.put_if_absent(settings.exports, manifest.key, manifest.body):
+            _is_dropped(settings, manifest)
+    with connect(settings.warehouse, role="sla_relay") as connection:
+        connection.execute(
+            """
+            insert into billing.deliveries (posting_number, bucket, manifest_key, manifest_sha256)
+            values (%s, %s, %s, %s)
+            on conflict (posting_number) do nothing
+            """,
+            (posting.posting_number, settings.exports.bucket, manifest.key, manifest.sha256),
+        )
+    return [file.key for file in files]
+
+
+def drop_files(posting: Posting, lines: Sequence[Line]) -> list[DropFile]:
+    """The objects of a posting's drop, the manifest last: a function of the posting and its lines alone."""
+    prefix = drop_prefix(posting)
     files = [
         DropFile(f"{prefix}/credit_line_items.csv", csv_bytes(lines)),
         DropFile(f"{prefix}/credit_line_items.parquet", parquet_bytes(lines)),
     ]
-    manifest = DropFile(f"{prefix}/manifest.json", _manifest(files, lines, sums))
-    if not _is_dropped(settings, manifest):
-        for file in files:
-            objects.put(settings.exports, file.key, file.body)
-        if not objects.put_if_absent(settings.exports, manifest.key, manifest.body):
-            _is_dropped(settings, manifest)
-    with connect(settings.warehouse, role="sla_relay") as connection, connection.cursor() as cursor:
-        cursor.executemany(
-            """
-            insert into billing.deliveries (bucket, key, run_id, service_month, is_manifest, sha256, row_count)
-            values (%s, %s, %s, %s, %s, %s, %s)
-            on conflict do nothing
-            """,
-            [
-                (settings.exports.bucket, file.key, run_id, service_month, file is manifest, file.sha256, len(lines))
-                for file in (*files, manifest)
-            ],
-        )
-    return [file.key for file in (*files, manifest)]
+    return [*files, DropFile(manifest_key(posting), _manifest(posting, files, lines))]
 
 
-def drop_prefix(run_id: str, *, service_month: date) -> str:
-    """Where a posting's files are: below its service month, under its run's id in characters that keys like."""
-    readable = re.sub(r"[^A-Za-z0-9._-]", "-", run_id)[:120]
-    return f"{PREFIX}/{month_text(service_month)}/{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:8]}"
+def manifest_key(posting: Posting) -> str:
+    """Where a posting's manifest is."""
+    return f"{drop_prefix(posting)}/manifest.json"
+
+
+def drop_prefix(posting: Posting) -> str:
+    """Where a posting's files are: below its service month, under its number and the first digits of its hash."""
+    name = f"{posting.posting_number:012d}-{posting.posting_hash[:8]}"
+    return f"{PREFIX}/{month_text(posting.service_month)}/{name}"
 
 
 def _is_dropped(settings: Settings, manifest: DropFile) -> bool:
@@ -185,31 +192,20 @@ def _plain(value: object) -> object:
     return str(value) if not isinstance(value, Decimal | int | date | None) else value
 
 
-def _manifest(files: Sequence[DropFile], lines: Sequence[Line], sums: dict[str, str]) -> bytes:
+def _manifest(posting: Posting, files: Sequence[DropFile], lines: Sequence[Line]) -> bytes:
     content: dict[str, Any] = {
         "manifest_version": 1,
-        "service_month": month_text(lines[0].service_month),
-        "run_id": lines[0].run_id,
+        "service_month": month_text(posting.service_month),
+        "run_id": posting.run_id,
+        "posting": {"number": posting.posting_number, "hash": posting.posting_hash},
         "chain": {
             "previous_hash": lines[0].previous_hash,
             "last_hash": lines[-1].line_hash,
             "last_position": lines[-1].chain_position,
         },
-        "objects": [{"key": file.key, "sha256": file.sha256, "rows": len(lines), "sums": sums} for file in files],
+        # Sums as text: JSON's numbers are not exact everywhere.
+        "objects": [
+            {"key": file.key, "sha256": file.sha256, "rows": len(lines), "sums": posting.sums} for file in files
+        ],
     }
     return (json.dumps(content, indent=2, sort_keys=True) + "\n").encode()
-
-
-def _sums(connection: psycopg.Connection, run_id: str, service_month: date) -> dict[str, str]:
-    """Currency -> sum of the posting's lines, as text: JSON's numbers are not exact everywhere."""
-    return dict(
-        connection.execute(
-            """
-            select currency, sum(amount)::text
-            from billing.credit_line_items
-            where run_id = %s and service_month = %s
-            group by currency
-            """,
-            (run_id, service_month),
-        ).fetchall()
-    )

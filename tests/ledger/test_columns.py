@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import uuid
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 import yaml
 
-from slaledger.ledger.candidate import CANDIDATE
+from slaledger.ledger.candidate import candidate_sha256
+from slaledger.ledger.canonical import digest
 from slaledger.ledger.chain import LINE_COLUMNS
+from slaledger.ledger.postings import POSTING_COLUMNS, STATEMENT_COLUMNS
 from slaledger.settings import DBT_PROJECT_DIR
-from tests.ledger.books import AccountMonth, close, rows
+from slaledger.warehouse import connect
+from tests.ledger.books import MARCH, AccountMonth, close, rows
 
+# Mart -> how many of its columns are the contract's, and so the candidate's.
+CONTRACT = {"fct_account_months": 20, "fct_account_downtime": 8, "fct_claims": 9, "fct_credits": 11}
+OTHER = {
+    "text": "other",
+    "text[]": "{other}",
+    "boolean": "true",
+    "numeric": "0",
+    "date": "2026-04-01",
+    "timestamp with time zone": "2026-03-01T00:00:00Z",
+}
 STATEMENT = [
     "statement_id",
     "contract_id",
@@ -92,8 +107,16 @@ def test_the_books_have_their_columns_in_their_order(closed_books, table, names)
     assert not {kind for _, kind in found} & {"double precision", "real", "timestamp without time zone"}
 
 
-def test_every_column_of_a_line_is_hashed(closed_books):
-    assert tuple(name for name, _ in columns(closed_books, "billing.credit_line_items")) == LINE_COLUMNS
+@pytest.mark.parametrize(
+    ("table", "hashed"),
+    [
+        ("credit_line_items", LINE_COLUMNS),
+        ("sla_statements", (*STATEMENT_COLUMNS, "statement_hash")),
+        ("postings", POSTING_COLUMNS),
+    ],
+)
+def test_every_column_of_the_books_is_hashed(closed_books, table, hashed):
+    assert tuple(name for name, _ in columns(closed_books, f"billing.{table}")) == hashed
 
 
 def test_the_marts_of_these_tests_are_those_of_dbt(closed_books):
@@ -102,13 +125,54 @@ def test_the_marts_of_these_tests_are_those_of_dbt(closed_books):
         for path in (DBT_PROJECT_DIR / "models" / "marts").glob("*.yml")
         for model in yaml.safe_load(path.read_text()).get("models", [])
     }
-    assert set(CANDIDATE) <= set(models)
     short = {"timestamp with time zone": "timestamptz"}
-    for mart in [*CANDIDATE, "fct_response_times"]:
+    for mart in [*CONTRACT, "fct_response_times"]:
         here = [(name, short.get(kind, kind)) for name, kind in columns(closed_books, f"marts.{mart}")]
         assert set(here) <= set(models[mart]), mart
-    for mart, (names, _) in CANDIDATE.items():
-        assert [name for name, _ in models[mart]][: len(names)] == list(names)
+
+
+@pytest.mark.parametrize(("mart", "count"), CONTRACT.items())
+def test_the_candidate_is_every_column_of_the_contract(closed_books, mart, count):
+    """Whatever is changed in a row, its digest is another; what follows the contract's columns is no part of it."""
+    with connect(closed_books.warehouse) as connection:
+        connection.execute(f"delete from marts.{mart} where service_month = %s", (MARCH,))
+        basis = ", basis" if mart == "fct_credits" else ""
+        value = ", 'availability'" if basis else ""
+        connection.execute(
+            f"insert into marts.{mart} (contract_id, service_month{basis}) values ('K-1', %s{value})", (MARCH,)
+        )
+        before = candidate_sha256(connection)
+        for place, (name, kind) in enumerate(columns(closed_books, f"marts.{mart}")):
+            with connection.transaction() as savepoint:
+                connection.execute(f"update marts.{mart} set {name} = %s::text::{kind}", (OTHER[kind],))
+                assert (candidate_sha256(connection) != before) == (place < count), name
+                raise psycopg.Rollback(savepoint)
+        connection.rollback()
+
+
+@pytest.mark.parametrize(
+    "session",
+    ["timezone = 'Pacific/Chatham'", "datestyle = 'SQL, DMY'", "extra_float_digits = 0", "bytea_output = escape"],
+)
+def test_the_digest_is_the_same_whatever_the_session_says(closed_books, session):
+    with connect(closed_books.warehouse) as connection:
+        before = candidate_sha256(connection)
+        connection.execute(f"set local {session}")
+        assert candidate_sha256(connection) == before
+
+
+def test_the_database_encodes_as_the_code_does(closed_books):
+    """One encoding in two languages: whatever the value, the same digest."""
+    values = [
+        (None, "text"), ("", "text"), ("é|\u2028 💶", "text"), (True, "boolean"), (False, "boolean"),
+        (0, "integer"), (-7, "bigint"), (Decimal("0.00"), "numeric"), (Decimal("-99.9500"), "numeric"),
+        (Decimal("1E+3"), "numeric"), (Decimal("0.000000000001"), "numeric"), (date(2026, 3, 1), "date"),
+        (datetime(2026, 3, 1, 1, 2, 3, 450000, tzinfo=UTC), "timestamptz"), (date(1, 1, 1), "date"),
+        (uuid.UUID(int=7), "uuid"), ([], "text []"), (["a", "", "b:c"], "text []"), ([uuid.UUID(int=7)], "uuid []"),
+    ]  # fmt: skip
+    for value, kind in values:
+        ((found,),) = rows(closed_books, f"select audit.digest(audit.encoded(%s::{kind}))", value)
+        assert found == digest(value), (value, kind)
 
 
 def test_the_books_as_known_on_an_instant_are_what_they_were(settings):

@@ -1,5 +1,6 @@
 """The ledger: statements and credit line items, appended once and chained (rules L1 to L7)."""
 
+from slaledger.ledger.anchors import AnchorConflict, anchored
 from slaledger.ledger.candidate import candidate_sha256, inputs_sha256
 from slaledger.ledger.chain import IdempotencyPayloadMismatch
 from slaledger.ledger.planning import AmountNotPostable
@@ -14,6 +15,7 @@ from slaledger.ledger.preconditions import (
 
 __all__ = [
     "AmountNotPostable",
+    "AnchorConflict",
     "IdempotencyPayloadMismatch",
     "LinesDoNotAddUp",
     "MonthNotOver",
@@ -23,6 +25,7 @@ __all__ = [
     "PostResult",
     "PostingRefused",
     "Waiting",
+    "anchored",
     "candidate_sha256",
     "inputs_sha256",
     "post_month",

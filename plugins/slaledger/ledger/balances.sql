@@ -1,6 +1,5 @@
 -- Grain: contract, basis and currency of the month given where what is owed differs from what the lines add up to
--- (rule L2). Amounts of two currencies are never added. Not settled (held, blocked, not over, a claim
--- still open): no row. An account-month, or a basis, that is no more is owed nothing.
+-- (rule L2) and is settled: `billing.sums` says both.
 -- %(service_month)s, %(as_of)s
 with
 
@@ -29,12 +28,11 @@ posted_lines as (
     where lines.entry_type <> 'goodwill'
 ),
 
-posted as (
+line_item_ids as (
     select
         posted_lines.contract_id,
         posted_lines.basis,
         posted_lines.currency,
-        sum(posted_lines.amount) as posted_amount,
         array_agg(posted_lines.line_item_id order by posted_lines.ordinal) as line_item_ids
     from posted_lines
     group by posted_lines.contract_id, posted_lines.basis, posted_lines.currency
@@ -48,30 +46,18 @@ last_lines as (
     order by posted_lines.contract_id, posted_lines.basis, posted_lines.ordinal desc
 ),
 
-owed as (
-    select
-        credits.contract_id,
-        credits.basis,
-        credits.currency,
-        credits.amount as owed_amount
-    from credits
-    where credits.status = 'owed' and credits.amount is distinct from 0
-),
-
 balances as (
     select
-        coalesce(owed.contract_id, posted.contract_id) as contract_id,
-        coalesce(owed.basis, posted.basis) as basis,
-        coalesce(owed.currency, posted.currency) as currency,
-        case when owed.contract_id is null then 0 else owed.owed_amount end as owed_amount,
-        coalesce(posted.posted_amount, 0) as posted_amount,
-        coalesce(posted.line_item_ids, '{}') as line_item_ids
-    from owed
-    full join posted
+        sums.*,
+        coalesce(line_item_ids.line_item_ids, '{}') as line_item_ids
+    from build
+    cross join lateral billing.sums(build.service_month) as sums
+    left join line_item_ids
         on
-            owed.contract_id = posted.contract_id
-            and owed.basis = posted.basis
-            and owed.currency = posted.currency
+            sums.contract_id = line_item_ids.contract_id
+            and sums.basis = line_item_ids.basis
+            and sums.currency = line_item_ids.currency
+    where sums.is_settled and sums.owed_amount is distinct from sums.posted_amount
 ),
 
 last_statements as (
@@ -93,10 +79,7 @@ final as (
         balances.posted_amount,
         balances.owed_amount - balances.posted_amount as difference,
         balances.line_item_ids,
-        -- Exact to the currency's minor unit; else null or false: never posted.
-        -- NaN and infinity are above the bound.
-        balances.owed_amount between 0 and 1e15
-        and balances.owed_amount = round(balances.owed_amount, currencies.minor_units) as is_exact,
+        balances.is_exact,
         coalesce(last_lines.ordinal, 0) as last_ordinal,
         last_lines.credit_line_item_id,
         account_months.contract_id is null as is_withdrawn,
@@ -125,20 +108,12 @@ final as (
     left join last_lines
         on balances.contract_id = last_lines.contract_id and balances.basis = last_lines.basis
     left join last_statements on balances.contract_id = last_statements.contract_id
-    left join reference.currencies on balances.currency = currencies.currency
     left join lateral (
         -- A terms id keeps its zone for life (rule T4), so any version tells it.
         select min(versions.time_zone) as time_zone
         from raw.terms_versions as versions
         where versions.terms_id = coalesce(account_months.terms_id, last_lines.terms_id)
     ) as zones on true
-    where
-        balances.owed_amount is distinct from balances.posted_amount
-        and (account_months.contract_id is null or account_months.status = 'measured')
-        and (
-            credits.status is null
-            or credits.status in ('owed', 'not_eligible', 'eligible_unclaimed', 'expired')
-        )
 )
 
 select * from final

@@ -68,6 +68,11 @@ def digest(*values: object) -> str:
     return hashlib.sha256(encode(values)).hexdigest()
 
 
+def row_digest(kind: str, fields: Iterable[tuple[str, object]]) -> str:
+    """The hash of a row of the books: its kind, and its columns' names and values."""
+    return digest(f"slaledger {kind}", [part for field in fields for part in field])
+
+
 def text_digest(text: str) -> str:
     """SHA-256, in hex, of a text's UTF-8."""
     return hashlib.sha256(text.encode()).hexdigest()

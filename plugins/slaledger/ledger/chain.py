@@ -14,13 +14,16 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from slaledger.ledger.canonical import HASH_VERSION, digest, idempotency_key, line_item_id, number_text, text_digest
+from slaledger.ledger.canonical import HASH_VERSION, idempotency_key, line_item_id, number_text, row_digest, text_digest
 
 # What the first line follows.
 GENESIS = text_digest("slaledger.ledger.genesis.v1")
 
 # The writer's lock: the first statement of every transaction that appends to the books.
 LEDGER_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.ledger'))"
+
+# No decision is made until the transaction ends: what a posting covers has no gaps that fill later.
+HOLD_DECISIONS = "select billing.hold_decisions_still()"
 
 SETTLEMENT = "future_invoice"
 
@@ -112,8 +115,7 @@ class Line:
 
     def computed_hash(self) -> str:
         """The digest of every column but `line_hash`, names and values, hash version 1."""
-        fields = [(name, getattr(self, name)) for name in LINE_COLUMNS if name != "line_hash"]
-        return digest("slaledger line", [value for field in fields for value in field])
+        return row_digest("line", [(name, getattr(self, name)) for name in LINE_COLUMNS if name != "line_hash"])
 
 
 LINE_COLUMNS = tuple(field.name for field in dataclasses.fields(Line))
@@ -149,11 +151,11 @@ def read_line(connection: psycopg.Connection, item_id: uuid.UUID) -> Line | None
         return cursor.execute(_select("where line_item_id = %s"), (item_id,)).fetchone()
 
 
-def read_lines_of_run(connection: psycopg.Connection, run_id: str, *, service_month: date) -> list[Line]:
-    """The lines that one posting appended, in the order of the chain."""
+def read_lines_between(connection: psycopg.Connection, *, first: int, last: int) -> list[Line]:
+    """The lines at these chain positions, in their order: those of a posting."""
     with connection.cursor(row_factory=class_row(Line)) as cursor:
         return cursor.execute(
-            _select("where run_id = %s and service_month = %s order by chain_position"), (run_id, service_month)
+            _select("where chain_position between %s and %s order by chain_position"), (first, last)
         ).fetchall()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -14,8 +14,9 @@ from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from slaledger.ledger.canonical import month_text, number_text, statement_id, text_digest
-from slaledger.ledger.chain import LEDGER_LOCK, append
+from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, append
 from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
+from slaledger.ledger.postings import Origin, Posting, append_posting, last_posting, statement_hash
 from slaledger.ledger.preconditions import (
     Build,
     hold_candidate_still,
@@ -47,6 +48,7 @@ class PostResult:
     """What a posting did, and what it left."""
 
     service_month: date
+    posting_number: int | None  # None: there was nothing to append
     statements_appended: int
     lines_appended: int
     amounts_appended: dict[str, Decimal]  # currency -> sum of the lines appended
@@ -74,6 +76,7 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
         # The lock comes first: what is read after it is what the writer before us left.
         connection.execute(LEDGER_LOCK)
         hold_candidate_still(connection)
+        connection.execute(HOLD_DECISIONS)
         build = read_build(connection, run_id)
         require_month_over(connection, build)
         require_validated(connection, build)
@@ -82,8 +85,12 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
 
 
 def _post(connection: psycopg.Connection, build: Build) -> PostResult:
-    evidence = _Evidence(connection, build)
-    statements = _append_statements(connection, build, evidence)
+    last = last_posting(connection)
+    if last:
+        # Clocks may go back; the books do not.
+        build = replace(build, recorded_at=max(build.recorded_at, last.recorded_at))
+    evidence = _Evidence(connection)
+    statements = _append_statements(connection, build, evidence, number=last.posting_number + 1 if last else 1)
     balances = read_balances(connection, service_month=build.service_month, as_of=build.as_of)
     due = plan(balances, _decrease_decisions(connection))
     drafts = draft_lines(
@@ -95,19 +102,51 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
     )
     lines = append(connection, drafts, recorded_at=build.recorded_at)
     _require_nothing_left(connection, build)
+    posting: Posting | None = None
+    if statements or lines:
+        origin = _origin(connection, build)
+        posting = append_posting(connection, last, origin, lines=lines, statement_hashes=statements)
     connection.execute("update audit.builds set posted_at = %s where run_id = %s", (build.recorded_at, build.run_id))
-    amounts: dict[str, Decimal] = {}
-    for line in lines:
-        amounts[line.currency] = amounts.get(line.currency, Decimal(0)) + line.amount
     return PostResult(
         service_month=build.service_month,
-        statements_appended=statements,
+        posting_number=posting.posting_number if posting else None,
+        statements_appended=len(statements),
         lines_appended=len(lines),
-        amounts_appended=amounts,
+        amounts_appended={currency: Decimal(amount) for currency, amount in posting.sums.items()} if posting else {},
         held=_account_months_in(connection, build, "held"),
         blocked=_account_months_in(connection, build, "blocked"),
         overpaid=_overpaid(due),
         kept=tuple(Waiting(balance.contract_id, balance.reason) for balance in due.refused),
+    )
+
+
+def _origin(connection: psycopg.Connection, build: Build) -> Origin:
+    """The build, and the validations that it rests on: `require_validated` found both."""
+    validations = {
+        gate: (validation_id, digest)
+        for gate, validation_id, digest in connection.execute(
+            """
+            select distinct on (gate) gate, validation_id, candidate_sha256
+            from audit.validations
+            where run_id = %s and service_month = %s and as_of = %s
+            order by gate, validation_number desc
+            """,
+            (build.run_id, build.service_month, build.as_of),
+        )
+    }
+    return Origin(
+        kind="close",
+        run_id=build.run_id,
+        service_month=build.service_month,
+        prepared_by=build.prepared_by,
+        code_version=build.code_version,
+        tzdata_version=build.tzdata_version,
+        recorded_at=build.recorded_at,
+        as_of=build.as_of,
+        raw_validation_id=validations["raw"][0],
+        marts_validation_id=validations["marts"][0],
+        inputs_sha256=validations["raw"][1],
+        candidate_sha256=validations["marts"][1],
     )
 
 
@@ -134,9 +173,8 @@ def _require_nothing_left(connection: psycopg.Connection, build: Build) -> None:
 class _Evidence:
     """The evidence of account-months, made and stored once a contract."""
 
-    def __init__(self, connection: psycopg.Connection, build: Build) -> None:
+    def __init__(self, connection: psycopg.Connection) -> None:
         self.connection = connection
-        self.recorded_at = build.recorded_at
         self.held: dict[str, str] = {}
         self.inputs_sha256: str | None = None
 
@@ -159,14 +197,15 @@ class _Evidence:
         with self.connection.cursor() as cursor:
             cursor.executemany(
                 # The digest is the content: what is there under it is the same text.
-                "insert into billing.evidence (evidence_sha256, document, recorded_at) values (%s, %s, %s)"
+                "insert into billing.evidence (evidence_sha256, document) values (%s, %s)"
                 " on conflict (evidence_sha256) do nothing",
-                [(key, text, self.recorded_at) for key, text in zip(digests, documents, strict=True)],
+                list(zip(digests, documents, strict=True)),
             )
         return digests
 
 
-def _append_statements(connection: psycopg.Connection, build: Build, evidence: _Evidence) -> int:
+def _append_statements(connection: psycopg.Connection, build: Build, evidence: _Evidence, *, number: int) -> list[str]:
+    """The hashes of the statements that were due, and are now there."""
     with connection.cursor(row_factory=dict_row) as cursor:
         due = cursor.execute(_query("statements_due")).fetchall()
     digests = evidence.digests(row["contract_id"] for row in due)
@@ -183,17 +222,19 @@ def _append_statements(connection: psycopg.Connection, build: Build, evidence: _
             "run_id": build.run_id,
             "code_version": build.code_version,
             "tzdata_version": build.tzdata_version,
+            "posting_number": number,
         }
         for row in due
     ]
-    if rows:
+    hashed = [{**row, "statement_hash": statement_hash(row)} for row in rows]
+    if hashed:
         insert = sql.SQL("insert into billing.sla_statements ({columns}) values ({values})").format(
-            columns=sql.SQL(", ").join(map(sql.Identifier, rows[0])),
-            values=sql.SQL(", ").join(map(sql.Placeholder, rows[0])),
+            columns=sql.SQL(", ").join(map(sql.Identifier, hashed[0])),
+            values=sql.SQL(", ").join(map(sql.Placeholder, hashed[0])),
         )
         with connection.cursor() as cursor:
-            cursor.executemany(insert, rows)
-    return len(rows)
+            cursor.executemany(insert, hashed)
+    return [row["statement_hash"] for row in hashed]
 
 
 def _decrease_decisions(connection: psycopg.Connection) -> dict[tuple[str, str], Decision]:

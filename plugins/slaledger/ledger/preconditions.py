@@ -51,6 +51,7 @@ class Build:
     is_closing: bool
     code_version: str
     tzdata_version: str
+    prepared_by: str
     recorded_at: datetime
 
 
@@ -76,7 +77,7 @@ def read_build(connection: psycopg.Connection, run_id: str) -> Build:
     with connection.cursor(row_factory=class_row(Build)) as cursor:
         build = cursor.execute(
             """
-            select run_id, service_month, as_of, is_closing, code_version, tzdata_version,
+            select run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by,
                 clock_timestamp() as recorded_at
             from audit.builds where run_id = %s
             """,

@@ -1,58 +1,221 @@
-"""The hash chain, recomputed line by line."""
+"""The books, recomputed row by row, and held against what the bucket keeps of them."""
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
 
-from slaledger.ledger.canonical import HASH_VERSION, line_item_id
+from slaledger.ledger.anchored_books import require_anchors_and_drops
+from slaledger.ledger.canonical import HASH_VERSION, line_item_id, statement_id
 from slaledger.ledger.chain import GENESIS, Line, read_lines
+from slaledger.ledger.faults import BooksFault
+from slaledger.ledger.postings import (
+    STATEMENT_COLUMNS,
+    Posting,
+    genesis,
+    read_decision_hashes,
+    read_ledger_id,
+    read_postings,
+    statement_hash,
+    statements_digest,
+    sums_of,
+)
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
 
 @dataclass(frozen=True)
-class ChainReport:
-    """What recomputing the chain found."""
+class BooksReport:
+    """What recomputing the books found."""
 
     lines: int  # that hold, from the first on
+    postings: int  # that hold, from the first on
     head_hash: str  # of the last line that holds
-    first_bad_line: uuid.UUID | None
-    reason: str | None
+    first_bad_row: str | None = None  # its kind and its key: `line 35c9…`, `posting 3`
+    reason: str | None = None
+    unanchored: int = 0  # of the last postings; `deliver` writes what is missing
 
     @property
     def is_intact(self) -> bool:
-        """Whether every line is what it was when it was appended."""
+        """Whether every row is what it was when it was appended."""
         return self.reason is None
 
     def __str__(self) -> str:
         """The sentence that the command line prints."""
         if self.is_intact:
-            return f"The chain holds: {self.lines} lines, head {self.head_hash}."
-        where = f" at line {self.first_bad_line}" if self.first_bad_line else ""
-        return f"The chain is broken{where}: {self.reason}. {self.lines} lines before it hold."
+            waiting = f" {self.unanchored} of them have no anchor yet." if self.unanchored else ""
+            return f"The books hold: {self.lines} lines in {self.postings} postings, head {self.head_hash}.{waiting}"
+        return (
+            f"The books are broken at {self.first_bad_row}: {self.reason}. "
+            f"{self.lines} lines in {self.postings} postings before it hold."
+        )
 
 
-def verify_chain(settings: Settings) -> ChainReport:
-    """Recompute every line's id, hash and link, every evidence's digest, and count what was dropped.
+def verify_chain(settings: Settings) -> BooksReport:
+    """Recompute lines, statements, postings, evidence, the decisions that postings cover, and deliveries.
 
-    The first line that is not what it was is named.
+    The database alone: what was taken off its end leaves no trace there. The first row that is not what it was is
+    named.
     """
+    return _verify(settings, with_bucket=False)
+
+
+def verify_books(settings: Settings) -> BooksReport:
+    """The same, and every anchor and drop in the bucket. Raises `slaledger.objects`' errors."""
+    return _verify(settings, with_bucket=True)
+
+
+def _verify(settings: Settings, *, with_bucket: bool) -> BooksReport:
+    report = BooksReport(lines=0, postings=0, head_hash=GENESIS)
     with connect(settings.warehouse, role="sla_auditor") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        count, head = 0, GENESIS
-        for line in read_lines(connection):
-            fault = _fault(line, position=count + 1, previous_hash=head)
+        try:
+            statements = _statements(connection)
+            _require_evidence(connection)
+            held: list[Posting] = []
+            for posting, lines in _postings(connection, statements):
+                held.append(posting)
+                report = replace(report, lines=lines, postings=posting.posting_number, head_hash=posting.head_hash)
+            _require_deliveries(connection, held)
+            if with_bucket:
+                report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held))
+        except BooksFault as fault:
+            lines = report.lines if fault.lines is None else fault.lines
+            return replace(report, lines=lines, first_bad_row=fault.row, reason=fault.reason)
+        except psycopg.DataError as error:
+            return replace(report, first_bad_row="a row that cannot be read", reason=str(error).splitlines()[0])
+    return report
+
+
+def _statements(connection: psycopg.Connection) -> dict[int, list[tuple[str, str]]]:
+    """Posting -> id and hash of its statements, each recomputed."""
+    columns = sql.SQL(", ").join(map(sql.Identifier, (*STATEMENT_COLUMNS, "statement_hash")))
+    query = sql.SQL("select {} from billing.sla_statements order by posting_number, statement_id").format(columns)
+    found: dict[int, list[tuple[str, str]]] = defaultdict(list)
+    with connection.cursor(name="statements", row_factory=dict_row) as cursor:
+        cursor.itersize = 5_000
+        for row in cursor.execute(query):
+            name = f"statement {row['statement_id']}"
+            if statement_hash(row) != row["statement_hash"]:
+                raise BooksFault(name, "its columns do not give its hash: it was changed")
+            if row["statement_id"] != statement_id(
+                row["contract_id"], service_month=row["service_month"], revision=row["revision"]
+            ):
+                raise BooksFault(name, "its id is not that of its contract, month and revision")
+            found[row["posting_number"]].append((name, row["statement_hash"]))
+    return found
+
+
+def _require_evidence(connection: psycopg.Connection) -> None:
+    for query, reason in (
+        (
+            """
+            select evidence.evidence_sha256
+            from billing.evidence
+            where evidence.evidence_sha256 <> encode(sha256(convert_to(evidence.document, 'UTF8')), 'hex')
+            order by evidence.evidence_sha256 limit 1
+            """,
+            "its document does not give its digest: it was changed",
+        ),
+        (
+            """
+            with
+
+            named as (
+                select lines.evidence_sha256
+                from billing.credit_line_items as lines
+                union
+                select statements.evidence_sha256
+                from billing.sla_statements as statements
+            ),
+
+            inputs as (
+                select evidence.document::jsonb ->> 'inputs_sha256' as evidence_sha256
+                from named
+                inner join billing.evidence on named.evidence_sha256 = evidence.evidence_sha256
+            )
+
+            select coalesce(wanted.evidence_sha256, 'without a digest')
+            from (table named union table inputs) as wanted
+            where wanted.evidence_sha256 not in (select evidence.evidence_sha256 from billing.evidence)
+            order by wanted.evidence_sha256 limit 1
+            """,
+            "a statement, a line or its evidence rests on it, and it is not there",
+        ),
+    ):
+        row = connection.execute(query).fetchone()
+        if row:
+            raise BooksFault(f"evidence {row[0]}", reason)
+
+
+def _postings(
+    connection: psycopg.Connection, statements: dict[int, list[tuple[str, str]]]
+) -> Iterator[tuple[Posting, int]]:
+    """Each posting that holds, with all that it says of its rows, and the count of lines up to it."""
+    decisions = read_decision_hashes(connection, after=0)
+    lines = read_lines(connection)
+    number, position, head, decided = 0, 0, GENESIS, 0
+    previous_hash = genesis(read_ledger_id(connection))
+    for posting in read_postings(connection):
+        number += 1
+        _require_posting(posting, number=number, position=position, previous_hash=previous_hash)
+        own = []
+        for line in islice(lines, posting.line_count):
+            fault = _line_fault(line, position=position + 1, previous_hash=head)
             if fault:
-                return ChainReport(count, head, line.line_item_id, fault)
-            count, head = count + 1, line.line_hash
-        item_id, fault = _fault_elsewhere(connection)
-        return ChainReport(count, head, item_id, fault)
+                raise _named(line, fault, lines, position)
+            own.append(line)
+            position, head = line.chain_position, line.line_hash
+        name = f"posting {number}"
+        if len(own) != posting.line_count:
+            raise BooksFault(name, f"of its {posting.line_count} lines {len(own)} are there", position)
+        if sums_of(own) != posting.sums or head != posting.head_hash:
+            raise BooksFault(name, "its lines do not come to its sums, or do not end in its head", position)
+        hashes = [statement for _, statement in statements.pop(number, [])]
+        if len(hashes) != posting.statement_count or statements_digest(hashes) != posting.statements_sha256:
+            raise BooksFault(name, f"its {posting.statement_count} statements are not the {len(hashes)} that are there")
+        _require_decisions(posting, decisions, after=decided)
+        decided, previous_hash = posting.decisions_through, posting.posting_hash
+        yield posting, position
+    for line in lines:
+        raise _named(line, f"it belongs to no posting: they end at {number}", lines, position)
+    for others in statements.values():
+        raise BooksFault(others[0][0], f"its posting is not there: they end at {number}")
 
 
-def _fault(line: Line, *, position: int, previous_hash: str) -> str | None:
+def _named(line: Line, fault: str, rest: Iterator[Line], position: int) -> BooksFault:
+    """The line that shows the fault; where a later one was changed, that one is the cause."""
+    if line.computed_hash() == line.line_hash:
+        for other in rest:
+            if other.computed_hash() != other.line_hash:
+                return BooksFault(f"line {other.line_item_id}", _CHANGED, position)
+    return BooksFault(f"line {line.line_item_id}", fault, position)
+
+
+_CHANGED = "its columns do not give its hash: it was changed"
+
+
+def _require_posting(posting: Posting, *, number: int, position: int, previous_hash: str) -> None:
+    name = f"posting {posting.posting_number}"
+    if posting.hash_version != HASH_VERSION:
+        raise BooksFault(name, f"its hash version {posting.hash_version} is unknown")
+    if posting.computed_hash() != posting.posting_hash:
+        raise BooksFault(name, _CHANGED)
+    if posting.posting_number != number:
+        raise BooksFault(name, f"posting {number} is missing before it")
+    if posting.previous_hash != previous_hash:
+        raise BooksFault(name, "it does not follow the hash of the posting before it, or of the ledger's id")
+    if posting.first_position != position + 1:
+        raise BooksFault(name, f"it starts at position {posting.first_position}, and {position + 1} would be next")
+
+
+def _line_fault(line: Line, *, position: int, previous_hash: str) -> str | None:
     if line.hash_version != HASH_VERSION:
         return f"its hash version {line.hash_version} is unknown"
     if line.chain_position != position:
@@ -60,41 +223,34 @@ def _fault(line: Line, *, position: int, previous_hash: str) -> str | None:
     if line.previous_hash != previous_hash:
         return "it does not follow the hash of the line before it"
     if line.computed_hash() != line.line_hash:
-        return "its columns do not give its hash: it was changed"
+        return _CHANGED
     if line.line_item_id != line_item_id(line.idempotency_key):
         return "its id is not that of its key"
     return None
 
 
-def _fault_elsewhere(connection: psycopg.Connection) -> tuple[uuid.UUID | None, str | None]:
-    changed = connection.execute(
-        """
-        select lines.line_item_id, evidence.evidence_sha256
-        from billing.credit_line_items as lines
-        inner join billing.evidence on lines.evidence_sha256 = evidence.evidence_sha256
-        where evidence.evidence_sha256 <> encode(sha256(convert_to(evidence.document, 'UTF8')), 'hex')
-        order by lines.chain_position
-        limit 1
-        """
-    ).fetchone()
-    if changed:
-        return changed[0], f"its evidence {changed[1]} was changed"
-    # Lines that were taken off the end leave no gap; what was dropped remembers them.
-    missing = connection.execute(
-        """
-        select deliveries.key, deliveries.row_count
-        from billing.deliveries
-        where
-            deliveries.is_manifest
-            and deliveries.row_count <> (
-                select count(*)
-                from billing.credit_line_items as lines
-                where lines.run_id = deliveries.run_id and lines.service_month = deliveries.service_month
+def _require_decisions(posting: Posting, decisions: dict[int, str], *, after: int) -> None:
+    covered = {number: found for number, found in decisions.items() if after < number <= posting.decisions_through}
+    if len(covered) != len(posting.decision_hashes):
+        raise BooksFault(
+            f"posting {posting.posting_number}",
+            f"it covers {len(posting.decision_hashes)} decisions after {after}, and {len(covered)} are there",
+        )
+    for (decision_id, found), held in zip(covered.items(), posting.decision_hashes, strict=True):
+        if found != held:
+            raise BooksFault(
+                f"decision {decision_id}", f"it is not what posting {posting.posting_number} covers: it was changed"
             )
-        order by deliveries.delivered_at
-        limit 1
-        """
-    ).fetchone()
-    if missing:
-        return None, f"{missing[0]} was dropped with {missing[1]} lines, and not all of them are in the ledger"
-    return None, None
+
+
+def _require_deliveries(connection: psycopg.Connection, postings: list[Posting]) -> None:
+    from slaledger.delivery import manifest_key
+
+    keys = {posting.posting_number: manifest_key(posting) for posting in postings if posting.line_count}
+    for number, key in connection.execute(
+        "select posting_number, manifest_key from billing.deliveries order by posting_number"
+    ):
+        if keys.get(number) != key:
+            raise BooksFault(
+                f"delivery of posting {number}", f"{key} is not the manifest of a posting with this number"
+            )

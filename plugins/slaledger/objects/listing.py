@@ -32,25 +32,28 @@ class ObjectVersion:
     is_deleted: bool  # the key's latest is a delete marker
 
 
-def list_versions(exports: Exports) -> list[ObjectVersion]:
-    """Every version with a body in the bucket, key by key, newest first. Raises `S3Unreachable`, `S3Refused`."""
+def list_versions(exports: Exports, *, prefix: str = "") -> list[ObjectVersion]:
+    """Every version with a body in the bucket, or below a prefix of it, key by key, newest first.
+
+    Raises `S3Unreachable`, `S3Refused`.
+    """
 
     def ask(_: float) -> list[ObjectVersion]:
         try:
-            return _list(exports)
+            return _list(exports, **({"Prefix": prefix} if prefix else {}))
         except (KeyError, ValueError) as error:
             raise Unsound(f"an entry is malformed ({error})") from error
 
     return persist(exports, f"listing bucket {exports.bucket!r}", ask)
 
 
-def _list(exports: Exports) -> list[ObjectVersion]:
+def _list(exports: Exports, **which: str) -> list[ObjectVersion]:
     current = {
         entry["Key"]: _content(entry)
-        for page in _pages(exports, "list_objects_v2")
+        for page in _pages(exports, "list_objects_v2", **which)
         for entry in page.get("Contents", ())
     }
-    entries, markers = _entries(exports)
+    entries, markers = _entries(exports, **which)
     # What only one of them has came or went meanwhile, or one of them is wrong: ask for the key alone.
     latest = {entry["Key"] for entry in entries if entry["IsLatest"]}
     for key in sorted(current.keys() ^ latest):
