@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from expectations.expectation import CRITICAL, WARNING, Expectation
+from expectations.expectation import CRITICAL, CRITICAL_ON_CLOSING, WARNING, Expectation
+
+EMPTY_BUCKET = "Where nothing has landed from the bucket there is no object to judge; `bucket_has_exports` warns of it."
+NO_CHECKS = "Availability may rest on the status page alone (rule D2): nothing is monitored then."
+NO_CONTRACTS = "A month may have no contract; `month_has_contracts` warns of it, and no line comes of it."
 
 EXPECTATIONS = (
     Expectation(
@@ -14,8 +18,7 @@ EXPECTATIONS = (
     ),
     Expectation(
         name="event_feeds_and_fees_reach_the_end_of_the_month",
-        severity=CRITICAL,
-        is_critical_on_closing_only=True,
+        severity=CRITICAL_ON_CLOSING,
         table="raw.source_objects",
         why="A month is closed only when each of these feeds was exported after the month's end (rule L5): an "
         "export that stops earlier cannot tell what happened in the rest of the month.",
@@ -23,11 +26,12 @@ EXPECTATIONS = (
     ),
     Expectation(
         name="quarantined_shares_are_within_the_limit",
-        severity=CRITICAL,
-        is_critical_on_closing_only=True,
+        severity=CRITICAL_ON_CLOSING,
         table="raw.source_objects",
         why="Past SLA_QUARANTINE_LIMIT percent of a feed's rows set aside, what is left says too little to bill on.",
         remedy="See raw.quarantined_rows for the reasons and mend the exports, or approve what `sla pending` lists.",
+        may_be_empty=EMPTY_BUCKET,
+        only_with="landed_rows_match_the_counts_of_their_objects",
     ),
     Expectation(
         name="components_of_incidents_are_mapped",
@@ -35,6 +39,7 @@ EXPECTATIONS = (
         table="raw.incidents",
         why="A component that the catalog does not map is never taken for one that is not covered (rule S4).",
         remedy="Add the component to `catalog/components/`, with its service and region, and run again.",
+        may_be_empty="A month may have no incident that names a component.",
     ),
     Expectation(
         name="components_of_notices_are_mapped",
@@ -42,6 +47,7 @@ EXPECTATIONS = (
         table="raw.notices",
         why="A window announced for a component that the catalog does not map would silently cover nothing (S4).",
         remedy="Add the component to `catalog/components/`, with its service and region, and run again.",
+        may_be_empty="A month may have no maintenance that was announced.",
     ),
     Expectation(
         name="terms_documents_pass_the_lint",
@@ -49,6 +55,7 @@ EXPECTATIONS = (
         table="raw.quarantined_rows",
         why="A contract under rejected terms would be judged by other terms than those agreed (rule T4).",
         remedy="Mend the document at the line named, until `sla terms lint` passes it, and upload it again.",
+        may_be_empty="Without custom terms no document lands: the standard three ship with the project.",
     ),
     Expectation(
         name="overlapping_checks_are_settled",
@@ -56,6 +63,7 @@ EXPECTATIONS = (
         table="raw.check_spans",
         why="Checks of objects whose times overlap must be reduced together, or their order would matter (rule M6).",
         remedy="Clear the task `settle` of `land_exports`, or run `sla run` again.",
+        may_be_empty=NO_CHECKS,
     ),
     Expectation(
         name="checks_are_judged_by_the_catalog_in_force",
@@ -63,6 +71,7 @@ EXPECTATIONS = (
         table="raw.check_spans",
         why="A monitor that is new, gone or stale sooner changes what its checks say (rules M2, M7).",
         remedy="The catalog landed while the month was being built: run `sla run` again.",
+        may_be_empty=NO_CHECKS,
     ),
     Expectation(
         name="landed_rows_match_the_counts_of_their_objects",
@@ -70,6 +79,7 @@ EXPECTATIONS = (
         table="raw.source_objects",
         why="Every row read is loaded, a duplicate or quarantined: a row that is none of them was lost.",
         remedy="Something else wrote to `raw`. Upload the object again, as it was: see docs/runbooks/landing.md.",
+        may_be_empty=EMPTY_BUCKET,
     ),
     Expectation(
         name="bucket_has_exports",
@@ -98,6 +108,8 @@ EXPECTATIONS = (
         table="raw.source_objects",
         why="An object quarantined whole contributes nothing.",
         remedy="See its reason in raw.source_objects, and export it again under the same key.",
+        may_be_empty=EMPTY_BUCKET,
+        only_with="landed_rows_match_the_counts_of_their_objects",
     ),
     Expectation(
         name="rows_are_usable",
@@ -106,6 +118,8 @@ EXPECTATIONS = (
         why="A quarantined row contributes nothing.",
         remedy="See the reasons in raw.quarantined_rows, mend them at the source, and upload the object again. In JSON "
         "and Parquet the line of a row is its place among the object's rows.",
+        may_be_empty=EMPTY_BUCKET,
+        only_with="landed_rows_match_the_counts_of_their_objects",
     ),
     Expectation(
         name="checks_have_known_monitors",
@@ -113,6 +127,7 @@ EXPECTATIONS = (
         table="raw.quarantined_rows",
         why="Checks of a monitor or location that the catalog does not know do not count (rule M7).",
         remedy="Add it to `catalog/monitors/`: the checks are judged again in the next run.",
+        may_be_empty=NO_CHECKS,
     ),
     Expectation(
         name="objects_in_force_are_not_deleted",
@@ -120,6 +135,8 @@ EXPECTATIONS = (
         table="raw.source_objects",
         why="The last version of a deleted key stays in force.",
         remedy="To take its rows back, put an object of no rows under the key.",
+        may_be_empty=EMPTY_BUCKET,
+        only_with="landed_rows_match_the_counts_of_their_objects",
     ),
     Expectation(
         name="fees_have_contracts",
@@ -127,6 +144,7 @@ EXPECTATIONS = (
         table="raw.fees",
         why="A fee of a contract that is not known may be one whose contract is missing.",
         remedy="Check the contract id, and the exports below `accounts/contracts/`.",
+        may_be_empty="Best-effort contracts need no fee (rule U4).",
     ),
     Expectation(
         name="contracts_have_accounts",
@@ -134,6 +152,7 @@ EXPECTATIONS = (
         table="raw.contracts",
         why="Claims cannot name an account that is not known, and whether it is a sandbox is not known either.",
         remedy="Check the account id, and the exports below `accounts/accounts/`.",
+        may_be_empty=NO_CONTRACTS,
     ),
     Expectation(
         name="contracts_have_regions_and_services_of_the_catalog",
@@ -141,5 +160,7 @@ EXPECTATIONS = (
         table="raw.contracts",
         why="A region or service without monitor and component is up, whatever happens (rule M5).",
         remedy="Check the contract's spelling, and the catalog.",
+        may_be_empty=NO_CONTRACTS,
+        only_with="contracts_have_accounts",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -9,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from slaledger import ledger
+from slaledger.gates.committed import committed
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -77,8 +79,8 @@ def build(
             """
             insert into audit.builds (
                 run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by,
-                models_started_at
-            ) values (%s, %s, %s, %s, '1.0+test', '2026a', %s, clock_timestamp())
+                models_started_at, models_built_at
+            ) values (%s, %s, %s, %s, '1.0+test', '2026a', %s, clock_timestamp(), clock_timestamp())
             """,
             (run_id, service_month, as_of, is_closing, prepared_by),
         )
@@ -143,18 +145,31 @@ def _insert_account_month(connection, month: AccountMonth, service_month: date) 
 
 
 def validate(settings: Settings, run_id: str, *, is_success: bool = True, gates: tuple = ("raw", "marts")) -> None:
-    """What the gates leave for the run."""
-    with connect(settings.warehouse) as connection:
-        digests = {"raw": ledger.inputs_sha256, "marts": ledger.candidate_sha256}
+    """What the gates leave for the run: all of the committed list evaluated, and holding or not."""
+    digests = {"raw": ledger.inputs_sha256, "marts": ledger.candidate_sha256}
+    with connect(settings.warehouse, role="sla_validator") as connection:
+        ((is_closing,),) = connection.execute("select is_closing from audit.builds where run_id = %s", (run_id,))
         for gate in gates:
+            entries = [
+                {
+                    "name": each.name,
+                    "severity": each.severity_of(is_closing=is_closing),
+                    "is_evaluated": True,
+                    "is_success": is_success,
+                    "evaluated_rows": 1,
+                    "unexpected": int(not is_success),
+                    "detail": "",
+                }
+                for each in committed().GATES[gate]
+            ]
             connection.execute(
                 """
                 insert into audit.validations (
                     validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations
                 )
-                select %s, run_id, %s, service_month, as_of, %s, %s, '[]' from audit.builds where run_id = %s
+                select %s, run_id, %s, service_month, as_of, %s, %s, %s from audit.builds where run_id = %s
                 """,
-                (uuid.uuid4(), gate, digests[gate](connection), is_success, run_id),
+                (uuid.uuid4(), gate, digests[gate](connection), is_success, json.dumps(entries), run_id),
             )
 
 

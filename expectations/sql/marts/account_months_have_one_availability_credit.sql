@@ -7,35 +7,34 @@ account_months as (
         on fct_account_months.service_month = current_build.service_month
 ),
 
-credits as (
-    select fct_credits.*
+credit_counts as (
+    select
+        fct_credits.contract_id,
+        count(*) as row_count
     from marts.fct_credits
     inner join audit.current_build
         on fct_credits.service_month = current_build.service_month
+    where fct_credits.basis = 'availability'
+    group by fct_credits.contract_id
 ),
 
-credit_counts as (
+population as (
     select
-        credits.contract_id,
-        count(*) as row_count
-    from credits
-    where credits.basis = 'availability'
-    group by credits.contract_id
+        account_months.contract_id is not null as has_account_month,
+        coalesce(account_months.contract_id, credit_counts.contract_id)
+            as contract_id,
+        coalesce(credit_counts.row_count, 0) as row_count
+    from account_months
+    full outer join credit_counts
+        on account_months.contract_id = credit_counts.contract_id
 ),
 
 final as (
     select
-        coalesce(account_months.contract_id, credit_counts.contract_id)
-            as subject,
-        concat(
-            coalesce(credit_counts.row_count, 0), ' availability credits'
-        ) as detail
-    from account_months
-    full outer join credit_counts
-        on account_months.contract_id = credit_counts.contract_id
-    where
-        account_months.contract_id is null
-        or credit_counts.row_count is distinct from 1
+        population.contract_id as subject,
+        concat(population.row_count, ' availability credits') as detail
+    from population
+    where not population.has_account_month or population.row_count <> 1
 )
 
 select * from final

@@ -1,19 +1,6 @@
 -- Rules C5 to C7.
 with
 
-accounts as (
-    select distinct on (accounts.account_id) accounts.*
-    from raw.accounts
-    inner join raw.source_objects
-        on accounts.object_id = source_objects.object_id
-    where source_objects.is_in_force
-    order by
-        accounts.account_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
-        accounts.line_number desc
-),
-
 claims as (
     select fct_claims.*
     from marts.fct_claims
@@ -26,11 +13,9 @@ claims as (
 received as (
     select claims.claim_id
     from raw.claims
-    inner join raw.source_objects
-        on claims.object_id = source_objects.object_id
+    inner join gate.objects on claims.object_id = objects.object_id
     cross join audit.current_build
-    left outer join accounts on claims.account_id = accounts.account_id
-    where source_objects.is_in_force
+    left outer join gate.accounts on claims.account_id = accounts.account_id
     group by
         claims.claim_id, current_build.service_month, current_build.as_of
     having
@@ -59,35 +44,42 @@ accepted as (
     group by claims.contract_id
 ),
 
+-- Every claim that is judged, or should be.
+population as (
+    select
+        states.contract_id,
+        states.status,
+        states.row_count,
+        coalesce(states.claim_id, received.claim_id) as claim_id,
+        states.claim_id is not null as is_judged
+    from states
+    full outer join received on states.claim_id = received.claim_id
+),
+
 final as (
     select
-        states.claim_id as subject,
-        concat(
-            states.row_count,
-            ' rows of status ',
-            coalesce(states.status, 'null'),
-            ' for contract ',
-            coalesce(states.contract_id, 'none')
-        ) as detail
-    from states
+        population.claim_id as subject,
+        case
+            when population.is_judged
+                then
+                    concat(
+                        population.row_count,
+                        ' rows of status ',
+                        coalesce(population.status, 'null'),
+                        ' for contract ',
+                        coalesce(population.contract_id, 'none')
+                    )
+            else 'received, and not judged'
+        end as detail
+    from population
     where
-        states.row_count > 1
+        not population.is_judged
+        or population.row_count > 1
         or not coalesce(
-            states.status in (
+            population.status in (
                 'pending', 'rejected', 'needs_review', 'duplicate', 'accepted'
             ),
             false
-        )
-    union all
-    select
-        received.claim_id as subject,
-        'received, and not judged' as detail
-    from received
-    where
-        not exists (
-            select 1
-            from claims
-            where claims.claim_id = received.claim_id
         )
     union all
     select

@@ -9,12 +9,13 @@ credits as (
         on fct_credits.service_month = current_build.service_month
 ),
 
-units as (
+population as (
     select
         credits.*,
         currencies.minor_units,
-        credits.credit_percent * credits.monthly_fee as hundredfold_amount,
-        power(10::numeric, currencies.minor_units) as units_of_one
+        power(10::numeric, currencies.minor_units) as units_of_one,
+        100 * credits.amount
+        - credits.credit_percent * credits.monthly_fee as hundredfold_excess
     from credits
     left outer join reference.currencies
         on credits.currency = currencies.currency
@@ -22,43 +23,43 @@ units as (
 
 final as (
     select
-        units.contract_id as subject,
+        population.contract_id as subject,
         concat(
-            units.basis,
+            population.basis,
             ': ',
-            coalesce(units.amount::text, 'null'),
+            coalesce(population.amount::text, 'null'),
             ' ',
-            units.currency,
+            population.currency,
             ' for ',
-            units.credit_percent,
+            population.credit_percent,
             ' percent of ',
-            units.monthly_fee
+            population.monthly_fee
         ) as detail
-    from units
+    from population
     where
         case
             when
-                units.status
+                population.status
                 in ('owed', 'eligible_unclaimed', 'expired')
-                or units.amount > 0
+                or population.amount > 0
                 then
                     not coalesce(
-                        units.amount >= 0
-                        and units.amount * units.units_of_one
-                        = trunc(units.amount * units.units_of_one)
-                        and 2 * units.units_of_one
-                        * (100 * units.amount - units.hundredfold_amount)
+                        population.amount >= 0
+                        and population.amount * population.units_of_one
+                        = trunc(population.amount * population.units_of_one)
+                        and 2 * population.units_of_one
+                        * population.hundredfold_excess
                         > -100
-                        and 2 * units.units_of_one
-                        * (100 * units.amount - units.hundredfold_amount)
+                        and 2 * population.units_of_one
+                        * population.hundredfold_excess
                         <= 100,
                         false
                     )
-            when units.status = 'not_eligible'
-                then units.amount is distinct from 0
-            when units.status in ('held', 'blocked')
-                then units.amount is not null
-            else coalesce(units.amount < 0, false)
+            when population.status = 'not_eligible'
+                then population.amount is distinct from 0
+            when population.status in ('held', 'blocked')
+                then population.amount is not null
+            else coalesce(population.amount < 0, false)
         end
 )
 

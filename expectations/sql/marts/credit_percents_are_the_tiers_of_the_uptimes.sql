@@ -21,13 +21,14 @@ bases as (
     select
         account_months.*,
         terms_versions.credit_tiers,
+        terms_versions.terms_id is not null as has_terms,
         account_months.measured_seconds
         - case terms_versions.excluded_time
             when 'out_of_base' then account_months.excluded_seconds
             else 0
         end as base_seconds
     from account_months
-    inner join raw.terms_versions
+    left outer join raw.terms_versions
         on
             account_months.terms_id = terms_versions.terms_id
             and account_months.terms_version = terms_versions.terms_version
@@ -37,6 +38,7 @@ expected as (
     select
         bases.contract_id,
         bases.status,
+        bases.has_terms,
         case
             when not bases.guaranteed then 0
             when bases.status = 'measured'
@@ -54,21 +56,33 @@ expected as (
     from bases
 ),
 
-final as (
+population as (
     select
-        credits.contract_id as subject,
-        concat(
-            'credit ',
-            coalesce(credits.credit_percent::text, 'null'),
-            ' percent, by its tiers ',
-            coalesce(expected.credit_percent::text, 'null')
-        ) as detail
+        credits.contract_id,
+        credits.credit_percent,
+        expected.credit_percent as expected_percent,
+        expected.status,
+        expected.has_terms
     from credits
     inner join expected on credits.contract_id = expected.contract_id
+    where credits.basis = 'availability'
+),
+
+final as (
+    select
+        population.contract_id as subject,
+        concat(
+            'credit ',
+            coalesce(population.credit_percent::text, 'null'),
+            ' percent, by its tiers ',
+            coalesce(population.expected_percent::text, 'null')
+        ) as detail
+    from population
     where
-        credits.basis = 'availability'
-        and expected.status <> 'blocked'
-        and credits.credit_percent is distinct from expected.credit_percent
+        population.has_terms
+        and population.status <> 'blocked'
+        and population.credit_percent
+        is distinct from population.expected_percent
 )
 
 select * from final

@@ -8,33 +8,34 @@ credits as (
         on fct_credits.service_month = current_build.service_month
 ),
 
-account_months as (
-    select fct_account_months.*
-    from marts.fct_account_months
-    inner join audit.current_build
-        on fct_account_months.service_month = current_build.service_month
+population as (
+    select
+        credits.contract_id,
+        credits.basis,
+        credits.status,
+        coalesce(account_months.status, 'absent') as account_month_status
+    from credits
+    left outer join marts.fct_account_months as account_months
+        on
+            credits.contract_id = account_months.contract_id
+            and credits.service_month = account_months.service_month
 ),
 
 final as (
     select
-        credits.contract_id as subject,
+        population.contract_id as subject,
         concat(
-            credits.basis,
+            population.basis,
             ' credit owed for an account-month that is ',
-            coalesce(account_months.status, 'absent')
+            population.account_month_status
         ) as detail
-    from credits
-    left outer join account_months
-        on credits.contract_id = account_months.contract_id
+    from population
     where
-        credits.status = 'owed'
-        and not coalesce(
-            account_months.status = 'measured'
-            or (
-                account_months.status = 'held'
-                and credits.basis = 'response_time'
-            ),
-            false
+        population.status = 'owed'
+        and population.account_month_status <> 'measured'
+        and not (
+            population.account_month_status = 'held'
+            and population.basis = 'response_time'
         )
 )
 

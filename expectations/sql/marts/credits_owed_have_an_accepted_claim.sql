@@ -8,25 +8,19 @@ credits as (
         on fct_credits.service_month = current_build.service_month
 ),
 
-account_months as (
-    select fct_account_months.*
-    from marts.fct_account_months
-    inner join audit.current_build
-        on fct_account_months.service_month = current_build.service_month
-),
-
-final as (
+population as (
     select
-        credits.contract_id as subject,
-        concat(
-            credits.basis,
-            ' credit owed, and claim ',
-            coalesce(credits.claim_id, 'none'),
-            ' is not accepted'
-        ) as detail
+        credits.contract_id,
+        credits.basis,
+        credits.status,
+        credits.claim_id,
+        terms_versions.claims_required,
+        fct_claims.claim_id is not null as is_accepted
     from credits
-    left outer join account_months
-        on credits.contract_id = account_months.contract_id
+    left outer join marts.fct_account_months as account_months
+        on
+            credits.contract_id = account_months.contract_id
+            and credits.service_month = account_months.service_month
     left outer join raw.terms_versions
         on
             account_months.terms_id = terms_versions.terms_id
@@ -37,15 +31,27 @@ final as (
             and credits.contract_id = fct_claims.contract_id
             and credits.service_month = fct_claims.service_month
             and fct_claims.status = 'accepted'
+),
+
+final as (
+    select
+        population.contract_id as subject,
+        concat(
+            population.basis,
+            ' credit owed, and claim ',
+            coalesce(population.claim_id, 'none'),
+            ' is not accepted'
+        ) as detail
+    from population
     where
-        credits.status = 'owed'
-        and terms_versions.claims_required is not false
+        population.status = 'owed'
+        and population.claims_required is not false
         and (
-            fct_claims.claim_id is null
+            not population.is_accepted
             or not exists (
                 select 1
                 from raw.claims
-                where claims.claim_id = credits.claim_id
+                where claims.claim_id = population.claim_id
             )
         )
 )

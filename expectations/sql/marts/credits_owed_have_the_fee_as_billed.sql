@@ -11,39 +11,45 @@ credits as (
 fees as (
     select distinct on (fees.contract_id) fees.*
     from raw.fees
-    inner join raw.source_objects
-        on fees.object_id = source_objects.object_id
+    inner join gate.objects on fees.object_id = objects.object_id
     inner join audit.current_build
         on fees.service_month = current_build.service_month
-    where source_objects.is_in_force
     order by
         fees.contract_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
+        objects.exported_at desc,
+        objects.key_bytes desc,
         fees.line_number desc
+),
+
+population as (
+    select
+        credits.*,
+        fees.monthly_fee as billed_fee,
+        fees.currency as billed_currency
+    from credits
+    left outer join fees on credits.contract_id = fees.contract_id
 ),
 
 final as (
     select
-        credits.contract_id as subject,
+        population.contract_id as subject,
         concat(
-            credits.basis,
+            population.basis,
             ' credit owed on a fee of ',
-            coalesce(credits.monthly_fee::text, 'null'),
+            coalesce(population.monthly_fee::text, 'null'),
             ' ',
-            credits.currency,
+            population.currency,
             ', billed ',
-            coalesce(fees.monthly_fee::text, 'nothing'),
+            coalesce(population.billed_fee::text, 'nothing'),
             ' ',
-            fees.currency
+            population.billed_currency
         ) as detail
-    from credits
-    left outer join fees on credits.contract_id = fees.contract_id
+    from population
     where
-        credits.status = 'owed'
+        population.status = 'owed'
         and not coalesce(
-            credits.monthly_fee = fees.monthly_fee
-            and credits.currency = fees.currency,
+            population.monthly_fee = population.billed_fee
+            and population.currency = population.billed_currency,
             false
         )
 )

@@ -41,27 +41,36 @@ account_month_seconds as (
     ) as kinds (kind, seconds)
 ),
 
-final as (
+population as (
     select
+        account_month_seconds.seconds as account_month_seconds,
+        coalesce(segment_seconds.seconds, 0) as segment_seconds,
         coalesce(
             account_month_seconds.contract_id, segment_seconds.contract_id
-        ) as subject,
-        concat(
-            coalesce(account_month_seconds.kind, segment_seconds.kind),
-            ': the account-month says ',
-            coalesce(account_month_seconds.seconds::text, 'nothing'),
-            ' s, its segments ',
-            coalesce(segment_seconds.seconds, 0),
-            ' s'
-        ) as detail
+        ) as contract_id,
+        coalesce(account_month_seconds.kind, segment_seconds.kind) as kind
     from account_month_seconds
     full outer join segment_seconds
         on
             account_month_seconds.contract_id = segment_seconds.contract_id
             and account_month_seconds.kind = segment_seconds.kind
+),
+
+final as (
+    select
+        population.contract_id as subject,
+        concat(
+            population.kind,
+            ': the account-month says ',
+            coalesce(population.account_month_seconds::text, 'nothing'),
+            ' s, its segments ',
+            population.segment_seconds,
+            ' s'
+        ) as detail
+    from population
     where
-        coalesce(account_month_seconds.seconds, 0)
-        <> coalesce(segment_seconds.seconds, 0)
+        coalesce(population.account_month_seconds, 0)
+        <> population.segment_seconds
 )
 
 select * from final

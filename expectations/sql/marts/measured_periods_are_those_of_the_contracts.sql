@@ -1,87 +1,6 @@
 -- Rules P1, P2, P4, reckoned from `raw` alone.
 with
 
-contracts as (
-    select distinct on (contracts.contract_id) contracts.*
-    from raw.contracts
-    inner join raw.source_objects
-        on contracts.object_id = source_objects.object_id
-    where source_objects.is_in_force
-    order by
-        contracts.contract_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
-        contracts.line_number desc
-),
-
-accounts as (
-    select distinct on (accounts.account_id) accounts.*
-    from raw.accounts
-    inner join raw.source_objects
-        on accounts.object_id = source_objects.object_id
-    where source_objects.is_in_force
-    order by
-        accounts.account_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
-        accounts.line_number desc
-),
-
-zones as (
-    select distinct
-        terms_versions.terms_id,
-        terms_versions.time_zone
-    from raw.terms_versions
-),
-
-periods as (
-    select
-        contracts.contract_id,
-        contracts.suspensions,
-        tstzmultirange(
-            tstzrange(
-                greatest(
-                    contracts.starts_at,
-                    raw.start_of_day(
-                        current_build.service_month,
-                        coalesce(zones.time_zone, 'UTC')
-                    )
-                ),
-                least(
-                    contracts.ends_at,
-                    raw.start_of_day(
-                        (
-                            current_build.service_month + interval '1 month'
-                        )::date,
-                        coalesce(zones.time_zone, 'UTC')
-                    ),
-                    current_build.as_of
-                )
-            )
-        ) as active
-    from contracts
-    cross join audit.current_build
-    left outer join zones on contracts.terms_id = zones.terms_id
-    left outer join accounts on contracts.account_id = accounts.account_id
-    where
-        accounts.is_sandbox is not true
-        and greatest(
-            contracts.starts_at,
-            raw.start_of_day(
-                current_build.service_month,
-                coalesce(zones.time_zone, 'UTC')
-            )
-        )
-        < least(
-            contracts.ends_at,
-            raw.start_of_day(
-                (current_build.service_month + interval '1 month')::date,
-                coalesce(zones.time_zone, 'UTC')
-            ),
-            current_build.as_of
-        )
-),
-
 account_months as (
     select fct_account_months.*
     from marts.fct_account_months
@@ -91,9 +10,10 @@ account_months as (
 
 measured_periods as (
     select
-        periods.contract_id,
-        periods.active - periods.suspensions as measured
-    from periods
+        contracts_of_the_month.contract_id,
+        tstzmultirange(contracts_of_the_month.active)
+        - contracts_of_the_month.suspensions as measured
+    from gate.contracts_of_the_month
 ),
 
 measured_lengths as (
@@ -114,26 +34,35 @@ measured_lengths as (
     group by measured_periods.contract_id, measured_periods.measured
 ),
 
-final as (
+population as (
     select
-        account_months.contract_id as subject,
-        concat(
-            'measured ',
-            account_months.measured_seconds,
-            ' s, by its contract ',
-            measured_lengths.measured_seconds,
-            ' s'
-        ) as detail
+        account_months.*,
+        measured_lengths.measured_from as contract_measured_from,
+        measured_lengths.measured_until as contract_measured_until,
+        measured_lengths.measured_seconds as contract_measured_seconds
     from account_months
     inner join measured_lengths
         on account_months.contract_id = measured_lengths.contract_id
+),
+
+final as (
+    select
+        population.contract_id as subject,
+        concat(
+            'measured ',
+            population.measured_seconds,
+            ' s, by its contract ',
+            population.contract_measured_seconds,
+            ' s'
+        ) as detail
+    from population
     where
-        account_months.measured_seconds
-        is distinct from measured_lengths.measured_seconds
-        or account_months.measured_from
-        is distinct from measured_lengths.measured_from
-        or account_months.measured_until
-        is distinct from measured_lengths.measured_until
+        population.measured_seconds
+        is distinct from population.contract_measured_seconds
+        or population.measured_from
+        is distinct from population.contract_measured_from
+        or population.measured_until
+        is distinct from population.contract_measured_until
 )
 
 select * from final

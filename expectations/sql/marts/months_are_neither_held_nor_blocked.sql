@@ -1,6 +1,6 @@
 with
 
-account_months as (
+population as (
     select fct_account_months.*
     from marts.fct_account_months
     inner join audit.current_build
@@ -9,10 +9,10 @@ account_months as (
 
 final as (
     select
-        account_months.contract_id as subject,
-        concat_ws(': ', account_months.status, account_months.reason) as detail
-    from account_months
-    where account_months.status in ('held', 'blocked')
+        population.contract_id as subject,
+        concat_ws(': ', population.status, population.reason) as detail
+    from population
+    where population.status in ('held', 'blocked')
 )
 
 select * from final

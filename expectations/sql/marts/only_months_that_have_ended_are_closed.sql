@@ -1,40 +1,38 @@
 -- Rule L5.
 with
 
-account_months as (
-    select fct_account_months.*
+population as (
+    select
+        fct_account_months.contract_id,
+        fct_account_months.status,
+        current_build.as_of,
+        builds.is_closing,
+        coalesce(
+            months.ends_at,
+            (current_build.service_month + interval '1 month')
+            at time zone 'UTC'
+        ) as ends_at
     from marts.fct_account_months
     inner join audit.current_build
         on fct_account_months.service_month = current_build.service_month
-),
-
-zones as (
-    select distinct
-        terms_versions.terms_id,
-        terms_versions.time_zone
-    from raw.terms_versions
+    inner join audit.builds on current_build.run_id = builds.run_id
+    left outer join gate.months
+        on fct_account_months.terms_id = months.terms_id
 ),
 
 final as (
     select
-        account_months.contract_id as subject,
+        population.contract_id as subject,
         concat(
             'its month is not over at ',
-            to_char(current_build.as_of, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+            to_char(population.as_of, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         ) as detail
-    from account_months
-    cross join audit.current_build
-    inner join audit.builds on current_build.run_id = builds.run_id
-    left outer join zones on account_months.terms_id = zones.terms_id
+    from population
     where
-        builds.is_closing
+        population.is_closing
         and (
-            account_months.status = 'provisional'
-            or raw.start_of_day(
-                (current_build.service_month + interval '1 month')::date,
-                coalesce(zones.time_zone, 'UTC')
-            )
-            > current_build.as_of
+            population.status = 'provisional'
+            or population.ends_at > population.as_of
         )
 )
 

@@ -1,7 +1,7 @@
 -- Rule U1.
 with
 
-account_months as (
+population as (
     select fct_account_months.*
     from marts.fct_account_months
     inner join audit.current_build
@@ -10,15 +10,15 @@ account_months as (
 
 final as (
     select
-        account_months.contract_id as subject,
+        population.contract_id as subject,
         concat(
             'uptime ',
-            account_months.uptime_percent,
+            population.uptime_percent,
             ', alternative ',
-            account_months.uptime_percent_alternative
+            population.uptime_percent_alternative
         ) as detail
-    from account_months
-    where account_months.outcome_sensitive
+    from population
+    where population.outcome_sensitive
 )
 
 select * from final

@@ -1,19 +1,6 @@
 -- Rule P5.
 with
 
-accounts as (
-    select distinct on (accounts.account_id) accounts.*
-    from raw.accounts
-    inner join raw.source_objects
-        on accounts.object_id = source_objects.object_id
-    where source_objects.is_in_force
-    order by
-        accounts.account_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
-        accounts.line_number desc
-),
-
 mart_accounts as (
     select
         fct_account_months.account_id,
@@ -40,16 +27,24 @@ mart_accounts as (
     from marts.fct_response_times
 ),
 
-final as (
+population as (
     select
-        mart_accounts.account_id as subject,
-        concat('a sandbox account in ', mart_accounts.mart) as detail
+        mart_accounts.account_id,
+        mart_accounts.mart,
+        accounts.is_sandbox
     from mart_accounts
-    inner join accounts
-        on mart_accounts.account_id = accounts.account_id
     inner join audit.current_build
         on mart_accounts.service_month = current_build.service_month
-    where accounts.is_sandbox
+    left outer join gate.accounts
+        on mart_accounts.account_id = accounts.account_id
+),
+
+final as (
+    select
+        population.account_id as subject,
+        concat('a sandbox account in ', population.mart) as detail
+    from population
+    where population.is_sandbox
 )
 
 select * from final

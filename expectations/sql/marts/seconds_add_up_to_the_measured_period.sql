@@ -3,7 +3,7 @@
 -- have no figures, but never some.
 with
 
-account_months as (
+population as (
     select fct_account_months.*
     from marts.fct_account_months
     inner join audit.current_build
@@ -12,39 +12,39 @@ account_months as (
 
 final as (
     select
-        account_months.contract_id as subject,
+        population.contract_id as subject,
         concat_ws(
             ' ',
             'measured',
-            account_months.measured_seconds,
+            population.measured_seconds,
             'counted',
-            account_months.counted_seconds,
+            population.counted_seconds,
             'excluded',
-            account_months.excluded_seconds,
+            population.excluded_seconds,
             'unknown',
-            account_months.unknown_seconds
+            population.unknown_seconds
         ) as detail
-    from account_months
+    from population
     where
         not coalesce(
-            account_months.counted_seconds >= 0
-            and account_months.excluded_seconds >= 0
-            and account_months.unknown_seconds >= 0
-            and account_months.counted_seconds
-            + account_months.excluded_seconds
-            + account_months.unknown_seconds
-            <= account_months.measured_seconds
-            and account_months.measured_seconds < 1e8,
+            population.counted_seconds >= 0
+            and population.excluded_seconds >= 0
+            and population.unknown_seconds >= 0
+            and population.counted_seconds
+            + population.excluded_seconds
+            + population.unknown_seconds
+            <= population.measured_seconds
+            and population.measured_seconds < 1e8,
             (
-                account_months.status = 'blocked'
-                or account_months.reason in (
+                population.status = 'blocked'
+                or population.reason in (
                     'terms_unknown', 'terms_not_in_force'
                 )
             )
             and num_nulls(
-                account_months.counted_seconds,
-                account_months.excluded_seconds,
-                account_months.unknown_seconds
+                population.counted_seconds,
+                population.excluded_seconds,
+                population.unknown_seconds
             ) = 3
         )
 )

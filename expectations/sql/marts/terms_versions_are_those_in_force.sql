@@ -10,20 +10,13 @@ account_months as (
         on fct_account_months.service_month = current_build.service_month
 ),
 
-final as (
+population as (
     select
-        account_months.contract_id as subject,
-        concat(
-            'version ',
-            coalesce(account_months.terms_version, 'none'),
-            ' of ',
-            account_months.terms_id,
-            ', by its measured period ',
-            case starting_versions.thresholds_from
-                when 'period_end' then ending_versions.terms_version
-                else starting_versions.terms_version
-            end
-        ) as detail
+        account_months.*,
+        case starting_versions.thresholds_from
+            when 'period_end' then ending_versions.terms_version
+            else starting_versions.terms_version
+        end as version_in_force
     from account_months
     left outer join raw.terms_versions as starting_versions
         on
@@ -37,13 +30,24 @@ final as (
             and account_months.measured_until > ending_versions.effective_from
             and account_months.measured_until
             <= coalesce(ending_versions.effective_until, 'infinity')
+),
+
+final as (
+    select
+        population.contract_id as subject,
+        concat(
+            'version ',
+            coalesce(population.terms_version, 'none'),
+            ' of ',
+            population.terms_id,
+            ', by its measured period ',
+            population.version_in_force
+        ) as detail
+    from population
     where
-        account_months.measured_from is not null
-        and account_months.terms_version is distinct from
-        case starting_versions.thresholds_from
-            when 'period_end' then ending_versions.terms_version
-            else starting_versions.terms_version
-        end
+        population.measured_from is not null
+        and population.terms_version
+        is distinct from population.version_in_force
 )
 
 select * from final

@@ -9,7 +9,7 @@ account_months as (
         on fct_account_months.service_month = current_build.service_month
 ),
 
-tier_percents as (
+population as (
     select
         account_months.*,
         (
@@ -31,7 +31,7 @@ tier_percents as (
                 < (tiers.tier ->> 'below')::numeric
         ) as tier_percent_low
     from account_months
-    inner join raw.terms_versions
+    left outer join raw.terms_versions
         on
             account_months.terms_id = terms_versions.terms_id
             and account_months.terms_version = terms_versions.terms_version
@@ -39,22 +39,22 @@ tier_percents as (
 
 final as (
     select
-        tier_percents.contract_id as subject,
+        population.contract_id as subject,
         concat(
             'measured, but ',
-            tier_percents.unknown_seconds,
+            population.unknown_seconds,
             ' s unknown decide between ',
-            tier_percents.tier_percent,
+            population.tier_percent,
             ' and ',
-            tier_percents.tier_percent_low,
+            population.tier_percent_low,
             ' percent'
         ) as detail
-    from tier_percents
+    from population
     where
-        tier_percents.guaranteed
-        and tier_percents.status = 'measured'
-        and tier_percents.unknown_seconds > 0
-        and tier_percents.tier_percent <> tier_percents.tier_percent_low
+        population.guaranteed
+        and population.status = 'measured'
+        and population.unknown_seconds > 0
+        and population.tier_percent <> population.tier_percent_low
 )
 
 select * from final

@@ -9,17 +9,16 @@ account_months as (
         on fct_account_months.service_month = current_build.service_month
 ),
 
-bases as (
+population as (
     select
         account_months.*,
-        terms_versions.credit_tiers,
         account_months.measured_seconds
         - case terms_versions.excluded_time
             when 'out_of_base' then account_months.excluded_seconds
-            else 0
+            when 'as_uptime' then 0
         end as base_seconds
     from account_months
-    inner join raw.terms_versions
+    left outer join raw.terms_versions
         on
             account_months.terms_id = terms_versions.terms_id
             and account_months.terms_version = terms_versions.terms_version
@@ -27,25 +26,26 @@ bases as (
 
 final as (
     select
-        bases.contract_id as subject,
+        population.contract_id as subject,
         concat_ws(
             ' ',
             'uptime',
-            bases.uptime_percent,
+            population.uptime_percent,
             'counted',
-            bases.counted_seconds,
+            population.counted_seconds,
             'of',
-            bases.base_seconds
+            population.base_seconds
         ) as detail
-    from bases
+    from population
     where
-        bases.base_seconds > 0
+        population.base_seconds > 0
         and not coalesce(
-            bases.uptime_percent * bases.base_seconds
-            <= 100 * (bases.base_seconds - bases.counted_seconds)
-            and (bases.uptime_percent + 0.000000000001) * bases.base_seconds
-            > 100 * (bases.base_seconds - bases.counted_seconds)
-            and scale(trim_scale(bases.uptime_percent)) <= 12,
+            population.uptime_percent * population.base_seconds
+            <= 100 * (population.base_seconds - population.counted_seconds)
+            and (population.uptime_percent + 0.000000000001)
+            * population.base_seconds
+            > 100 * (population.base_seconds - population.counted_seconds)
+            and scale(trim_scale(population.uptime_percent)) <= 12,
             false
         )
 )

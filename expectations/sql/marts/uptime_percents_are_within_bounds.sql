@@ -8,41 +8,50 @@ account_months as (
         on fct_account_months.service_month = current_build.service_month
 ),
 
-final as (
+population as (
     select
-        account_months.contract_id as subject,
-        concat_ws(
-            ' ',
-            'uptime',
-            coalesce(account_months.uptime_percent::text, 'null'),
-            'low',
-            coalesce(account_months.uptime_percent_low::text, 'null'),
-            'measured',
-            account_months.measured_seconds
-        ) as detail
+        account_months.*,
+        terms_versions.excluded_time
     from account_months
-    inner join raw.terms_versions
+    left outer join raw.terms_versions
         on
             account_months.terms_id = terms_versions.terms_id
             and account_months.terms_version = terms_versions.terms_version
+),
+
+final as (
+    select
+        population.contract_id as subject,
+        concat_ws(
+            ' ',
+            'uptime',
+            coalesce(population.uptime_percent::text, 'null'),
+            'low',
+            coalesce(population.uptime_percent_low::text, 'null'),
+            'measured',
+            population.measured_seconds
+        ) as detail
+    from population
     where
         case
+            -- Blocked for its terms.
+            when population.excluded_time is null then false
             when
-                account_months.measured_seconds = 0
+                population.measured_seconds = 0
                 or (
-                    terms_versions.excluded_time = 'out_of_base'
-                    and account_months.measured_seconds
-                    = account_months.excluded_seconds
+                    population.excluded_time = 'out_of_base'
+                    and population.measured_seconds
+                    = population.excluded_seconds
                 )
-                then account_months.uptime_percent is not null
+                then population.uptime_percent is not null
             else
                 not coalesce(
-                    account_months.uptime_percent between 0 and 100
-                    and coalesce(account_months.uptime_percent_low, 0)
-                    between 0 and account_months.uptime_percent
+                    population.uptime_percent between 0 and 100
+                    and coalesce(population.uptime_percent_low, 0)
+                    between 0 and population.uptime_percent
                     and (
-                        account_months.uptime_percent_low is not null
-                        or account_months.unknown_seconds > 0
+                        population.uptime_percent_low is not null
+                        or population.unknown_seconds > 0
                     ),
                     false
                 )

@@ -10,13 +10,11 @@ monitors as (
             monitors.stale_after_seconds, 2 * monitors.interval_seconds
         ) as stale_after_seconds
     from raw.monitors
-    inner join raw.source_objects
-        on monitors.object_id = source_objects.object_id
-    where source_objects.is_in_force
+    inner join gate.objects on monitors.object_id = objects.object_id
     order by
         monitors.monitor_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
+        objects.exported_at desc,
+        objects.key_bytes desc,
         monitors.line_number desc
 ),
 
@@ -33,35 +31,38 @@ longest_gaps as (
         check_streaks.location
 ),
 
+population as (
+    select
+        check_spans.*,
+        objects.key
+    from raw.check_spans
+    inner join gate.objects on check_spans.object_id = objects.object_id
+),
+
 final as (
     select
-        check_spans.monitor_id as subject,
+        population.monitor_id as subject,
         concat(
             'location ',
-            check_spans.location,
+            population.location,
             ': the checks of ',
-            source_objects.key,
+            population.key,
             ' were judged by another catalog'
         ) as detail
-    from raw.check_spans
-    inner join raw.source_objects
-        on check_spans.object_id = source_objects.object_id
+    from population
     left outer join monitors
         on
-            check_spans.monitor_id = monitors.monitor_id
-            and check_spans.location = any(monitors.locations)
+            population.monitor_id = monitors.monitor_id
+            and population.location = any(monitors.locations)
     left outer join longest_gaps
         on
-            check_spans.object_id = longest_gaps.object_id
-            and check_spans.monitor_id = longest_gaps.monitor_id
-            and check_spans.location = longest_gaps.location
+            population.object_id = longest_gaps.object_id
+            and population.monitor_id = longest_gaps.monitor_id
+            and population.location = longest_gaps.location
     where
-        source_objects.is_in_force
-        and (
-            check_spans.is_known <> (monitors.monitor_id is not null)
-            or coalesce(
-                longest_gaps.gap_seconds > monitors.stale_after_seconds, false
-            )
+        population.is_known <> (monitors.monitor_id is not null)
+        or coalesce(
+            longest_gaps.gap_seconds > monitors.stale_after_seconds, false
         )
 )
 

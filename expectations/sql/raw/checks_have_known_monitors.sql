@@ -1,5 +1,11 @@
 with
 
+population as (
+    select objects.object_id
+    from gate.objects
+    where objects.feed = 'monitoring/checks'
+),
+
 final as (
     select
         quarantined_rows.raw_record ->> 'monitor_id' as subject,
@@ -11,13 +17,11 @@ final as (
             ' checks are quarantined: ',
             quarantined_rows.reason_code
         ) as detail
-    from raw.quarantined_rows
-    inner join raw.source_objects
-        on quarantined_rows.object_id = source_objects.object_id
+    from population
+    inner join raw.quarantined_rows
+        on population.object_id = quarantined_rows.object_id
     where
-        source_objects.is_in_force
-        and quarantined_rows.reason_code
-        in ('unknown_monitor', 'unknown_location')
+        quarantined_rows.reason_code in ('unknown_monitor', 'unknown_location')
     group by
         quarantined_rows.raw_record ->> 'monitor_id',
         quarantined_rows.raw_record ->> 'location',

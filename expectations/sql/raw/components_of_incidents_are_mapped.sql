@@ -3,51 +3,29 @@
 -- downtime, so their components decide nothing.
 with
 
-components as (
-    select distinct components.component_id
-    from raw.components
-    inner join raw.source_objects
-        on components.object_id = source_objects.object_id
-    where source_objects.is_in_force
-),
-
--- No zone is further from UTC than 14 hours.
-month_bounds as (
-    select
-        current_build.as_of,
-        current_build.service_month::timestamp at time zone 'UTC'
-        - interval '14 hours' as starts_at,
-        (current_build.service_month + interval '1 month') at time zone 'UTC'
-        + interval '14 hours' as ends_at
-    from audit.current_build
-),
-
 documents as (
     select
         status_page_documents.*,
-        source_objects.exported_at,
-        source_objects.key,
-        source_objects.is_complete
+        objects.exported_at,
+        objects.key_bytes,
+        objects.is_complete
     from raw.status_page_documents
-    inner join raw.source_objects
-        on status_page_documents.object_id = source_objects.object_id
-    where source_objects.is_in_force
+    inner join gate.objects
+        on status_page_documents.object_id = objects.object_id
 ),
 
 incidents as (
     select distinct on (incidents.page_id, incidents.incident_id)
         incidents.*,
-        source_objects.exported_at,
-        source_objects.key
+        objects.exported_at,
+        objects.key_bytes
     from raw.incidents
-    inner join raw.source_objects
-        on incidents.object_id = source_objects.object_id
-    where source_objects.is_in_force
+    inner join gate.objects on incidents.object_id = objects.object_id
     order by
         incidents.page_id asc,
         incidents.incident_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
+        objects.exported_at desc,
+        objects.key_bytes desc,
         incidents.line_number desc
 ),
 
@@ -121,7 +99,7 @@ incident_spans as (
 touching as (
     select incident_spans.*
     from incident_spans
-    inner join month_bounds
+    inner join gate.month_bounds
         on
             incident_spans.began_at < month_bounds.ends_at
             and incident_spans.created_at <= month_bounds.as_of
@@ -134,16 +112,13 @@ touching as (
             documents.kind = 'incidents'
             and documents.is_complete
             and documents.page_id is not distinct from incident_spans.page_id
-            and (documents.exported_at, convert_to(documents.key, 'UTF8'))
-            > (
-                incident_spans.exported_at,
-                convert_to(incident_spans.key, 'UTF8')
-            )
+            and (documents.exported_at, documents.key_bytes)
+            > (incident_spans.exported_at, incident_spans.key_bytes)
             and incident_spans.incident_id <> all(documents.incident_ids)
     )
 ),
 
-named_components as (
+population as (
     select
         touching.incident_id,
         listed.component_id
@@ -163,17 +138,17 @@ named_components as (
 
 final as (
     select
-        named_components.component_id as subject,
+        population.component_id as subject,
         concat(
             'incident ',
-            named_components.incident_id,
+            population.incident_id,
             ' names a component that the catalog does not map'
         ) as detail
-    from named_components
+    from population
     where not exists (
         select 1
-        from components
-        where components.component_id = named_components.component_id
+        from gate.components
+        where components.component_id = population.component_id
     )
 )
 

@@ -1,4 +1,5 @@
--- Rule L5. Claims are no such feed: they come later than the close.
+-- Rule L5. Claims are no such feed: they come later than the close. A feed
+-- without any object says nothing, and is warned of.
 with
 
 event_feeds (feed) as (
@@ -12,54 +13,49 @@ event_feeds (feed) as (
     ('accounts/fees')
 ),
 
-contracts as (
-    select distinct on (contracts.contract_id) contracts.*
-    from raw.contracts
-    inner join raw.source_objects
-        on contracts.object_id = source_objects.object_id
-    where source_objects.is_in_force
-    order by
-        contracts.contract_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
-        contracts.line_number desc
-),
-
 month_ends as (
     select
         current_build.run_id,
         max(
-            raw.start_of_day(
-                (current_build.service_month + interval '1 month')::date,
-                coalesce(terms_versions.time_zone, 'UTC')
+            coalesce(
+                months.ends_at,
+                (current_build.service_month + interval '1 month')
+                at time zone 'UTC'
             )
         ) as ends_at
     from audit.current_build
-    left outer join contracts on true
-    left outer join raw.terms_versions
-        on contracts.terms_id = terms_versions.terms_id
+    left outer join gate.contracts on true
+    left outer join gate.months on contracts.terms_id = months.terms_id
     group by current_build.run_id
 ),
 
 feed_exports as (
     select
-        source_objects.feed,
-        max(source_objects.exported_at) filter (
-            where source_objects.status = 'loaded'
+        objects.feed,
+        max(objects.exported_at) filter (
+            where objects.status = 'loaded'
         ) as last_exported_at
-    from raw.source_objects
-    where source_objects.is_in_force
-    group by source_objects.feed
+    from gate.objects
+    group by objects.feed
+),
+
+population as (
+    select
+        event_feeds.feed,
+        feed_exports.last_exported_at,
+        feed_exports.feed is not null as has_objects
+    from event_feeds
+    left outer join feed_exports on event_feeds.feed = feed_exports.feed
 ),
 
 final as (
     select
-        feed_exports.feed as subject,
+        population.feed as subject,
         concat(
             'last exported at ',
             coalesce(
                 to_char(
-                    feed_exports.last_exported_at,
+                    population.last_exported_at,
                     'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
                 ),
                 'no time (no object of it could be read)'
@@ -67,12 +63,14 @@ final as (
             '; the month ends at ',
             to_char(month_ends.ends_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
         ) as detail
-    from feed_exports
-    inner join event_feeds on feed_exports.feed = event_feeds.feed
+    from population
     cross join month_ends
     where
-        feed_exports.last_exported_at is null
-        or feed_exports.last_exported_at < month_ends.ends_at
+        population.has_objects
+        and (
+            population.last_exported_at is null
+            or population.last_exported_at < month_ends.ends_at
+        )
 )
 
 select * from final

@@ -1,7 +1,7 @@
 with
 
 -- Tickets come from either feed.
-feeds (feed, other_feed) as (
+population (feed, other_feed) as (
     values
     ('catalog/monitors', null),
     ('catalog/components', null),
@@ -18,14 +18,12 @@ feeds (feed, other_feed) as (
 
 final as (
     select
-        feeds.feed as subject,
+        population.feed as subject,
         'the feed has no object' as detail
-    from feeds
-    left outer join raw.source_objects
-        on
-            source_objects.feed in (feeds.feed, feeds.other_feed)
-            and source_objects.is_in_force
-    where source_objects.object_id is null
+    from population
+    left outer join gate.objects
+        on objects.feed in (population.feed, population.other_feed)
+    where objects.object_id is null
 )
 
 select * from final

@@ -1,29 +1,23 @@
 with
 
-contract_ids as (
-    select distinct contracts.contract_id
-    from raw.contracts
-    inner join raw.source_objects
-        on contracts.object_id = source_objects.object_id
-    where source_objects.is_in_force
+population as (
+    select fees.contract_id
+    from raw.fees
+    inner join gate.objects on fees.object_id = objects.object_id
+    inner join audit.current_build
+        on fees.service_month = current_build.service_month
 ),
 
 final as (
     select distinct
-        fees.contract_id as subject,
+        population.contract_id as subject,
         'it has a fee for the month, and no contract' as detail
-    from raw.fees
-    inner join raw.source_objects
-        on fees.object_id = source_objects.object_id
-    inner join audit.current_build
-        on fees.service_month = current_build.service_month
-    where
-        source_objects.is_in_force
-        and not exists (
-            select 1
-            from contract_ids
-            where contract_ids.contract_id = fees.contract_id
-        )
+    from population
+    where not exists (
+        select 1
+        from gate.contracts
+        where contracts.contract_id = population.contract_id
+    )
 )
 
 select * from final

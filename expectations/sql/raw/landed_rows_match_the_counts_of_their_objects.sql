@@ -112,51 +112,44 @@ quarantined as (
     group by quarantined_rows.object_id
 ),
 
-object_counts as (
+population as (
     select
-        source_objects.key,
-        source_objects.rows_quarantined,
+        objects.key,
+        objects.rows_quarantined,
         coalesce(quarantined.n, 0) as held_quarantined,
         case
-            when source_objects.feed = 'monitoring/checks'
-                then source_objects.rows_loaded
-            else source_objects.rows_loaded + source_objects.rows_duplicate
+            when objects.feed = 'monitoring/checks'
+                then objects.rows_loaded
+            else objects.rows_loaded + objects.rows_duplicate
         end as rows_kept,
         case
-            when source_objects.feed = 'monitoring/checks'
+            when objects.feed = 'monitoring/checks'
                 then coalesce(check_rows.n, 0)
             else coalesce(kept_counts.n, 0)
         end as held_kept
-    from raw.source_objects
-    left outer join
-        kept_counts
-        on source_objects.object_id = kept_counts.object_id
-    left outer join
-        check_rows
-        on source_objects.object_id = check_rows.object_id
-    left outer join
-        quarantined
-        on source_objects.object_id = quarantined.object_id
-    where source_objects.is_in_force
+    from gate.objects
+    left outer join kept_counts on objects.object_id = kept_counts.object_id
+    left outer join check_rows on objects.object_id = check_rows.object_id
+    left outer join quarantined on objects.object_id = quarantined.object_id
 ),
 
 final as (
     select
-        object_counts.key as subject,
+        population.key as subject,
         concat(
-            object_counts.held_kept,
+            population.held_kept,
             ' rows for ',
-            object_counts.rows_kept,
+            population.rows_kept,
             ' that count as loaded, ',
-            object_counts.held_quarantined,
+            population.held_quarantined,
             ' for ',
-            object_counts.rows_quarantined,
+            population.rows_quarantined,
             ' that count as quarantined'
         ) as detail
-    from object_counts
+    from population
     where
-        object_counts.held_kept <> object_counts.rows_kept
-        or object_counts.held_quarantined <> object_counts.rows_quarantined
+        population.held_kept <> population.rows_kept
+        or population.held_quarantined <> population.rows_quarantined
 )
 
 select * from final

@@ -1,51 +1,16 @@
 with
 
-contracts as (
-    select distinct on (contracts.contract_id) contracts.*
-    from raw.contracts
-    inner join raw.source_objects
-        on contracts.object_id = source_objects.object_id
-    where source_objects.is_in_force
-    order by
-        contracts.contract_id asc,
-        source_objects.exported_at desc,
-        convert_to(source_objects.key, 'UTF8') desc,
-        contracts.line_number desc
-),
-
-zones as (
-    select distinct
-        terms_versions.terms_id,
-        terms_versions.time_zone
-    from raw.terms_versions
-),
-
-active_contracts as (
-    select contracts.*
-    from contracts
-    cross join audit.current_build
-    left outer join zones on contracts.terms_id = zones.terms_id
-    where
-        contracts.starts_at < least(
-            raw.start_of_day(
-                (current_build.service_month + interval '1 month')::date,
-                coalesce(zones.time_zone, 'UTC')
-            ),
-            current_build.as_of
-        )
-        and coalesce(contracts.ends_at, 'infinity')
-        > raw.start_of_day(
-            current_build.service_month,
-            coalesce(zones.time_zone, 'UTC')
-        )
+population as (
+    select current_build.service_month
+    from audit.current_build
 ),
 
 final as (
     select
         'no contract is active in the month' as detail,
-        to_char(current_build.service_month, 'YYYY-MM') as subject
-    from audit.current_build
-    where not exists (select 1 from active_contracts)
+        to_char(population.service_month, 'YYYY-MM') as subject
+    from population
+    where not exists (select 1 from gate.contracts_of_the_month)
 )
 
 select * from final

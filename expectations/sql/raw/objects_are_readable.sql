@@ -1,12 +1,15 @@
 with
 
+population as (
+    select * from gate.objects
+),
+
 final as (
     select
-        source_objects.key as subject,
-        concat('quarantined whole: ', source_objects.reason_code) as detail
-    from raw.source_objects
-    where
-        source_objects.is_in_force and source_objects.status = 'quarantined'
+        population.key as subject,
+        concat('quarantined whole: ', population.reason_code) as detail
+    from population
+    where population.status = 'quarantined'
 )
 
 select * from final

@@ -1,11 +1,15 @@
 with
 
+population as (
+    select * from gate.objects
+),
+
 final as (
     select
-        source_objects.key as subject,
+        population.key as subject,
         'its key was deleted; its last version stays in force' as detail
-    from raw.source_objects
-    where source_objects.is_in_force and source_objects.is_deleted
+    from population
+    where population.is_deleted
 )
 
 select * from final

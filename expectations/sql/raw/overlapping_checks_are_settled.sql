@@ -26,7 +26,7 @@ islands as (
     from spans
 ),
 
-neighbours as (
+population as (
     select
         islands.object_id,
         islands.monitor_id,
@@ -53,18 +53,18 @@ neighbours as (
 
 final as (
     select
-        neighbours.monitor_id as subject,
+        population.monitor_id as subject,
         concat(
             'location ',
-            neighbours.location,
+            population.location,
             ': the checks of object ',
-            neighbours.object_id,
+            population.object_id,
             ' were not reduced with those that they overlap'
         ) as detail
-    from neighbours
+    from population
     where
-        neighbours.settled_with is distinct from encode(
-            sha256(convert_to(neighbours.object_ids, 'UTF8')), 'hex'
+        population.settled_with is distinct from encode(
+            sha256(convert_to(population.object_ids, 'UTF8')), 'hex'
         )
 )
 

@@ -5,15 +5,14 @@ with
 
 feed_counts as (
     select
-        source_objects.feed,
-        sum(source_objects.rows_read) as rows_read,
-        sum(source_objects.rows_quarantined) as rows_quarantined
-    from raw.source_objects
-    where source_objects.is_in_force
-    group by source_objects.feed
+        objects.feed,
+        sum(objects.rows_read) as rows_read,
+        sum(objects.rows_quarantined) as rows_quarantined
+    from gate.objects
+    group by objects.feed
 ),
 
-feed_digests as (
+population as (
     select
         feed_counts.*,
         encode(
@@ -35,30 +34,30 @@ feed_digests as (
 
 final as (
     select
-        feed_digests.feed as subject,
-        feed_digests.digest,
-        feed_digests.rows_read,
-        feed_digests.rows_quarantined,
+        population.feed as subject,
+        population.digest,
+        population.rows_read,
+        population.rows_quarantined,
         concat(
-            feed_digests.rows_quarantined,
+            population.rows_quarantined,
             ' of ',
-            feed_digests.rows_read,
+            population.rows_read,
             ' rows are quarantined; the limit is ',
             current_setting('slaledger.quarantine_limit_percent'),
             ' percent'
         ) as detail
-    from feed_digests
+    from population
     left outer join audit.decisions
         on
             decisions.kind = 'quarantine_limit'
-            and feed_digests.feed = decisions.subject
-            and feed_digests.digest = decisions.subject_digest
+            and population.feed = decisions.subject
+            and population.digest = decisions.subject_digest
             and decisions.is_approved
     where
-        feed_digests.rows_read >= 100
-        and 100 * feed_digests.rows_quarantined
+        population.rows_read >= 100
+        and 100 * population.rows_quarantined
         > current_setting('slaledger.quarantine_limit_percent')::numeric
-        * feed_digests.rows_read
+        * population.rows_read
         and decisions.decision_id is null
 )
 

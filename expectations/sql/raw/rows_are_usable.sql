@@ -1,8 +1,12 @@
 with
 
+population as (
+    select * from gate.objects
+),
+
 final as (
     select
-        source_objects.key as subject,
+        population.key as subject,
         concat(
             'quarantined with ',
             quarantined_rows.reason_code,
@@ -11,14 +15,13 @@ final as (
             ', the first in line ',
             min(quarantined_rows.line_number)
         ) as detail
-    from raw.quarantined_rows
-    inner join raw.source_objects
-        on quarantined_rows.object_id = source_objects.object_id
+    from population
+    inner join raw.quarantined_rows
+        on population.object_id = quarantined_rows.object_id
     where
-        source_objects.is_in_force
-        and quarantined_rows.reason_code
+        quarantined_rows.reason_code
         not in ('unknown_monitor', 'unknown_location')
-    group by source_objects.key, quarantined_rows.reason_code
+    group by population.key, quarantined_rows.reason_code
 )
 
 select * from final

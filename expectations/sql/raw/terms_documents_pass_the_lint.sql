@@ -2,33 +2,32 @@
 -- overwritten since is mended.
 with
 
+population as (
+    select objects.*
+    from gate.objects
+    where objects.feed = 'terms'
+),
+
 rejected as (
     select
-        source_objects.key,
+        population.key,
         quarantined_rows.reason
-    from raw.source_objects
+    from population
     inner join raw.quarantined_rows
-        on source_objects.object_id = quarantined_rows.object_id
-    where source_objects.feed = 'terms' and source_objects.is_in_force
+        on population.object_id = quarantined_rows.object_id
     union all
     select
-        source_objects.key,
-        concat_ws(
-            ': ', source_objects.reason_code, source_objects.reason
-        ) as reason
-    from raw.source_objects
-    where
-        source_objects.feed = 'terms'
-        and source_objects.is_in_force
-        and source_objects.status = 'quarantined'
+        population.key,
+        concat_ws(': ', population.reason_code, population.reason) as reason
+    from population
+    where population.status = 'quarantined'
     union all
     select
-        source_objects.key,
+        population.key,
         terms_faults.message as reason
-    from raw.source_objects
+    from population
     inner join raw.terms_faults
-        on source_objects.object_id = terms_faults.object_id
-    where source_objects.is_in_force
+        on population.object_id = terms_faults.object_id
 ),
 
 final as (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,16 +22,30 @@ from slaledger.settings import QUIET_ENVIRONMENT, Settings
 from slaledger.warehouse import role_options
 
 if TYPE_CHECKING:
+    import psycopg
     from great_expectations.checkpoint import CheckpointResult
     from great_expectations.data_context import EphemeralDataContext
 
 DATASOURCE = "warehouse"
 
 
-def evaluate(settings: Settings, gate: str, *, service_month: date, is_closing: bool) -> dict[str, ExpectationResult]:
-    """Run a gate's checkpoint on the current build and update the Data Docs; what was evaluated, by name."""
+def evaluate(
+    settings: Settings, gate: str, *, connection: psycopg.Connection, service_month: date, is_closing: bool
+) -> dict[str, ExpectationResult]:
+    """Run a gate's checkpoint on the current build and update the Data Docs; what was evaluated, by name.
+
+    Claims are judged, and their rows counted, on the one snapshot of `connection`'s transaction (repeatable read).
+    """
+    evaluated_rows = _count_populations(connection, gate)
     with quiet():
-        return _evaluate(settings, gate, service_month=service_month, is_closing=is_closing)
+        return _evaluate(
+            settings,
+            gate,
+            evaluated_rows=evaluated_rows,
+            snapshot=connection.execute("select pg_export_snapshot()").fetchone()[0],
+            service_month=service_month,
+            is_closing=is_closing,
+        )
 
 
 def import_library() -> None:
@@ -57,13 +71,46 @@ def quiet() -> Iterator[None]:
         yield
 
 
-def _evaluate(settings: Settings, gate: str, *, service_month: date, is_closing: bool) -> dict[str, ExpectationResult]:
+def _count_populations(connection: psycopg.Connection, gate: str) -> dict[str, int]:
+    """Expectation -> the number of rows that it is judged on; one whose rows cannot be counted is not in it."""
+    from psycopg import Error
+
+    counts: dict[str, int] = {}
+    for expectation in committed().GATES[gate]:
+        with contextlib.suppress(Error), connection.transaction():
+            counts[expectation.name] = connection.execute(expectation.count(gate).encode()).fetchone()[0]
+    return counts
+
+
+def _read_snapshot(context: EphemeralDataContext, snapshot: str) -> None:
+    """Have each of Great Expectations' transactions see what the snapshot sees, and write nothing."""
+    import sqlalchemy
+
+    @sqlalchemy.event.listens_for(context.data_sources.get(DATASOURCE).get_execution_engine().engine, "begin")
+    def begin(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("set transaction isolation level repeatable read, read only")
+        connection.exec_driver_sql(f"set transaction snapshot '{snapshot}'")
+
+
+def _evaluate(
+    settings: Settings,
+    gate: str,
+    *,
+    evaluated_rows: Mapping[str, int],
+    snapshot: str,
+    service_month: date,
+    is_closing: bool,
+) -> dict[str, ExpectationResult]:
     import great_expectations as gx
     from great_expectations.checkpoint import UpdateDataDocsAction
 
     context = _context(settings)
     try:
-        suites = {name: _suite(context, name, is_closing=is_closing) for name in committed().GATES}
+        _read_snapshot(context, snapshot)
+        suites = {
+            name: _suite(context, name, evaluated_rows=evaluated_rows if name == gate else {}, is_closing=is_closing)
+            for name in committed().GATES
+        }
         # The batch: one row, by which every query finds the build that it speaks of.
         asset = context.data_sources.get(DATASOURCE).add_query_asset(
             f"{gate} gate", query="select * from audit.current_build"
@@ -147,7 +194,7 @@ def _context(settings: Settings) -> EphemeralDataContext:
     return context
 
 
-def _suite(context: EphemeralDataContext, gate: str, *, is_closing: bool) -> Any:
+def _suite(context: EphemeralDataContext, gate: str, *, evaluated_rows: Mapping[str, int], is_closing: bool) -> Any:
     import great_expectations as gx
     from great_expectations.expectations import UnexpectedRowsExpectation
 
@@ -160,7 +207,12 @@ def _suite(context: EphemeralDataContext, gate: str, *, is_closing: bool) -> Any
                     severity=expectation.severity_of(is_closing=is_closing),
                     description=expectation.name.replace("_", " "),
                     notes=[f"**Why:** {expectation.why}", f"**What to do:** {expectation.remedy}"],
-                    meta={"name": expectation.name, "remedy": expectation.remedy},
+                    meta={
+                        "name": expectation.name,
+                        "remedy": expectation.remedy,
+                        "evaluated_rows": evaluated_rows.get(expectation.name),
+                        "needs_rows": not expectation.may_be_empty or evaluated_rows.get(expectation.only_with, 0) > 0,
+                    },
                 )
                 for expectation in committed().GATES[gate]
             ],

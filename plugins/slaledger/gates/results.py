@@ -25,12 +25,16 @@ class GateFailed(Exception):
 
 @dataclass(frozen=True)
 class ExpectationResult:
-    """What came of one expectation. `unexpected` rows broke it; `examples` are the first of them."""
+    """What came of one expectation. `unexpected` rows broke it; `examples` are the first of them.
+
+    One that was judged on no rows, where it must have some, counts as not evaluated.
+    """
 
     name: str
     severity: str
     is_success: bool
     is_evaluated: bool
+    evaluated_rows: int  # that the claim was judged on
     unexpected: int
     detail: str
     examples: tuple[str, ...]
@@ -79,22 +83,34 @@ def warnings(results: Sequence[ExpectationResult]) -> tuple[ExpectationResult, .
 def read(evaluated: Mapping[str, Any]) -> ExpectationResult:
     """What came of one expectation, from Great Expectations' result as JSON."""
     configuration = evaluated["expectation_config"]
+    meta = configuration["meta"]
     outcome = evaluated["result"] or {}
-    is_evaluated = "observed_value" in outcome
-    rows = outcome["details"]["unexpected_rows"] if is_evaluated else []
+    fault = _fault(meta, outcome, evaluated.get("exception_info"))
+    rows = [] if fault else outcome["details"]["unexpected_rows"]
     examples = tuple(f"{row['subject']}: {row['detail']}" for row in rows[:EXAMPLES])
+    unexpected = 0 if fault else outcome["observed_value"]
     return ExpectationResult(
-        name=configuration["meta"]["name"],
+        name=meta["name"],
         severity=configuration["severity"],
-        is_success=bool(evaluated["success"]) and is_evaluated,
-        is_evaluated=is_evaluated,
-        unexpected=outcome["observed_value"] if is_evaluated else 0,
-        detail="; ".join(examples)
-        if is_evaluated
-        else f"could not be evaluated: {_exception(evaluated.get('exception_info'))}",
+        is_success=not fault and bool(evaluated["success"]) and unexpected == 0,
+        is_evaluated=not fault,
+        evaluated_rows=meta.get("evaluated_rows") or 0,
+        unexpected=unexpected,
+        detail=fault or "; ".join(examples),
         examples=examples,
-        remedy=configuration["meta"]["remedy"],
+        remedy=meta["remedy"],
     )
+
+
+def _fault(meta: Mapping[str, Any], outcome: Mapping[str, Any], exception: Mapping[str, Any] | None) -> str:
+    """Why an expectation counts as not evaluated; empty if it was evaluated."""
+    if "observed_value" not in outcome:
+        return f"could not be evaluated: {_exception(exception)}"
+    if meta.get("evaluated_rows") is None:
+        return "could not be evaluated: its rows could not be counted"
+    if meta["evaluated_rows"] == 0 and meta["needs_rows"]:
+        return "was evaluated on no rows, which it may not be"
+    return ""
 
 
 def _exception(information: Mapping[str, Any] | None) -> str:

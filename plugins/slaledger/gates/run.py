@@ -8,7 +8,9 @@ import time
 import uuid
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import psycopg
 
 from slaledger import lineage
 from slaledger.gates.committed import committed
@@ -17,9 +19,6 @@ from slaledger.gates.results import ExpectationResult, GateFailed, GateResult, f
 from slaledger.settings import Settings
 from slaledger.transform import BuildMismatch
 from slaledger.warehouse import connect
-
-if TYPE_CHECKING:
-    import psycopg
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +42,11 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
     """
     expected = committed().GATES[gate]
     started_at = datetime.now(UTC)
+    import_library()
     with connect(settings.warehouse, role="sla_validator") as connection:
+        # One snapshot for the build, the digest, the claims and the rows that they are judged on.
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
         build = _current_build(connection, run_id=run_id)
         if gate == "marts" and build.models_built_at is None:
             raise GateFailed(
@@ -51,9 +54,10 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
                 f"the models of run {run_id}. Clear its task `build_models`, or run the month again with `sla run`."
             )
         digest = _candidate_sha256(connection, gate)
-    import_library()
-    started = time.monotonic()
-    evaluated = evaluate(settings, gate, service_month=build.service_month, is_closing=build.is_closing)
+        started = time.monotonic()
+        evaluated = evaluate(
+            settings, gate, connection=connection, service_month=build.service_month, is_closing=build.is_closing
+        )
     results = tuple(
         evaluated.get(expectation.name)
         or ExpectationResult(
@@ -61,6 +65,7 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
             severity=expectation.severity_of(is_closing=build.is_closing),
             is_success=False,
             is_evaluated=False,
+            evaluated_rows=0,
             unexpected=0,
             detail="was not evaluated",
             examples=(),
@@ -78,9 +83,7 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
         seconds=time.monotonic() - started,
         data_docs=data_docs_path(settings),
     )
-    with connect(settings.warehouse, role="sla_validator") as connection:
-        is_same = _candidate_sha256(connection, gate) == digest and _current_build(connection, run_id=run_id) == build
-        _record(connection, result, run_id=run_id, is_success=is_same and not result.failed)
+    _record(settings, result, run_id=run_id)
     lineage.emit_gate(
         settings,
         gate=gate,
@@ -98,11 +101,6 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
     )
     for warning in result.warnings:
         logger.warning("%s gate, %s: %s", gate, f"{build.service_month:%Y-%m}", sentence(warning))
-    if not is_same:
-        raise GateFailed(
-            f"The {gate} gate of {build.service_month:%Y-%m} is void: what it validated changed meanwhile. "
-            "One run writes at a time: run the month again with `sla run` when the other is done."
-        )
     if result.failed:
         raise GateFailed(failure(result), failed=result.failed)
     return result
@@ -127,22 +125,26 @@ def _candidate_sha256(connection: psycopg.Connection, gate: Gate) -> str:
     return ledger.candidate_sha256(connection) if gate == "marts" else ledger.inputs_sha256(connection)
 
 
-def _record(connection: psycopg.Connection, result: GateResult, *, run_id: str, is_success: bool) -> None:
+def _record(settings: Settings, result: GateResult, *, run_id: str) -> None:
     entries = [asdict(outcome) for outcome in result.results]
-    connection.execute(
-        """
-        insert into audit.validations
-            (validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations)
-        values (%s, %s, %s, %s, %s, %s, %s, %s)
-        """,
-        (
-            result.validation_id,
-            run_id,
-            result.gate,
-            result.service_month,
-            result.as_of,
-            result.candidate_sha256,
-            is_success,
-            json.dumps(entries),
-        ),
-    )
+    try:
+        with connect(settings.warehouse, role="sla_validator") as connection:
+            connection.execute(
+                """
+                insert into audit.validations
+                    (validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations)
+                values (%s, %s, %s, %s, %s, %s, %s, %s)
+                """,
+                (
+                    result.validation_id,
+                    run_id,
+                    result.gate,
+                    result.service_month,
+                    result.as_of,
+                    result.candidate_sha256,
+                    not result.failed,
+                    json.dumps(entries),
+                ),
+            )
+    except psycopg.errors.CheckViolation as refused:
+        raise GateFailed(f"{refused.diag.message_primary}. {refused.diag.message_hint or ''}") from refused

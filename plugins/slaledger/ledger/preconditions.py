@@ -131,39 +131,65 @@ def require_month_over(connection: psycopg.Connection, build: Build) -> None:
 
 
 def require_validated(connection: psycopg.Connection, build: Build) -> None:
-    """The last validation of each gate in this run succeeded, of these very exports and of this very candidate.
+    """The last record of each gate in this run says that all of the committed list holds, of these very figures.
 
-    Raises `NotValidated`.
+    Each expectation was evaluated, and on rows where it must have some. Raises `NotValidated`.
     """
-    verdicts = {
-        gate: (is_success, candidate)
-        for gate, is_success, candidate in connection.execute(
+    _require_committed_list(connection)
+    records = {
+        gate: record
+        for gate, *record in connection.execute(
             """
-            select distinct on (gate) gate, is_success, candidate_sha256
+            select distinct on (validations.gate) validations.gate, validations.is_success,
+                validations.candidate_sha256, array(select gate.shortcomings(validations))
             from audit.validations
             where run_id = %s and service_month = %s and as_of = %s
-            order by gate, evaluated_at desc, validation_id
+            order by validations.gate, validations.validation_number desc
             """,
             (build.run_id, build.service_month, build.as_of),
         )
     }
     for gate in ("raw", "marts"):
-        if gate not in verdicts:
-            raise NotValidated(f"Run {build.run_id} has no validation of the {gate} gate: run the month again.")
-        if not verdicts[gate][0]:
+        if gate not in records:
             raise NotValidated(
-                f"The {gate} gate of run {build.run_id} failed: `audit.validations` and the Data Docs name the "
+                f"Run {build.run_id} has no validation of the {gate} gate for {month_text(build.service_month)} as of "
+                f"{build.as_of.isoformat()}: run the month again."
+            )
+        is_success, _, shortcomings = records[gate]
+        if not is_success or shortcomings:
+            raise NotValidated(
+                f"The {gate} gate of run {build.run_id} "
+                f"{'left a record that does not count' if is_success else 'failed'}: "
+                f"{_some(shortcomings) or 'its record says so'}. `audit.validations` and the Data Docs name the "
                 "expectations; run the month again when they hold."
             )
-    if verdicts["raw"][1] != inputs_sha256(connection):
+    if records["raw"][1] != inputs_sha256(connection):
         raise NotValidated(
             f"Other exports are in force than run {build.run_id} validated: a landing came between. "
             "Run the month again."
         )
-    if verdicts["marts"][1] != candidate_sha256(connection):
+    if records["marts"][1] != candidate_sha256(connection):
         raise NotValidated(
             f"The marts of {month_text(build.service_month)} are not those that run {build.run_id} validated: "
             "they were built again since. Run the month again."
+        )
+
+
+def _require_committed_list(connection: psycopg.Connection) -> None:
+    """The database, which judges the records, demands what this code's `expectations/` list; else `NotValidated`."""
+    from slaledger.gates.committed import committed
+
+    demanded = set(connection.execute("select gate, name, severity, may_be_empty, only_with from gate.expectations"))
+    listed = {
+        (gate, each.name, each.severity, bool(each.may_be_empty), each.only_with or None)
+        for gate, expectations in committed().GATES.items()
+        for each in expectations
+    }
+    if listed != demanded:
+        names = sorted({f"{entry[0]}.{entry[1]}" for entry in listed ^ demanded})
+        raise NotValidated(
+            f"`expectations/` and the database's gate.expectations differ in {_some(names)}: code and migrations are "
+            "not of one version. Deploy them together, and run the month again."
         )
 
 
