@@ -87,8 +87,16 @@ ROW_REASONS = _listed(
 )
 
 OBJECT_REASONS = _listed(
-    Reason("object_unreadable", "S3 lists the object but does not give it.", "Check permissions; upload it again."),
-    Reason("checksum_mismatch", "The body is not what S3's checksum says.", "Upload the object again."),
+    Reason(
+        "object_unreadable",
+        "S3 lists the object but does not give it. Asked for again in every run.",
+        "Check permissions; upload it again.",
+    ),
+    Reason(
+        "checksum_mismatch",
+        "The body is not what S3's checksum says. Asked for again in every run.",
+        "Upload the object again.",
+    ),
     Reason("wrong_format", "The content is of no format of this feed.", "Export a format of the contract."),
     Reason("invalid_encoding", "It is UTF-16, or its CSV header or terms document is no UTF-8.", "Export as UTF-8."),
     Reason("gzip_truncated", "The gzip stream ends early.", "Upload the object again, whole."),
@@ -111,6 +119,9 @@ OBJECT_REASONS = _listed(
     Reason("parquet_unreadable", "The Parquet file cannot be read.", "Export it again."),
     Reason("parquet_columns", "The Parquet file lacks a required column, or has one twice.", "Export every column."),
 )
+
+# Of S3, not of the object: what it gives another time may be whole.
+OF_THE_STORE = ("object_unreadable", "checksum_mismatch")
 
 OBSERVATIONS = _listed(
     Reason("unknown_field", "An object has a field that the contract does not know: ignored.", "None needed."),

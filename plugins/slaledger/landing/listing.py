@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from slaledger import objects, warehouse
+from slaledger.feeds.reasons import OF_THE_STORE
 from slaledger.feeds.registry import CHECKS, OWN_PREFIX, feed_of
 from slaledger.feeds.rows import safe
 from slaledger.landing.force import put_in_force
@@ -98,14 +99,15 @@ def _observe_strays(connection: psycopg.Connection, listed: Iterable[objects.Obj
 def plan_batches(settings: Settings, *, run_id: str, checks: bool) -> list[list[str]]:
     """Ids of the listed objects that are still to be landed, batched by bytes: the checks, or all other feeds.
 
-    With `checks`, landed objects that the catalog of now would judge differently are among them (rule M7).
+    Among them are those that S3 did not give, or gave damaged, before; with `checks`, landed objects that the catalog
+    of now would judge differently (rule M7).
     """
     with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
         rows = connection.execute(
             "select object_id::text, key, size_bytes from audit.listed_objects as listed where run_id = %s "
-            "and not exists (select from raw.source_objects where source_objects.object_id = listed.object_id) "
-            "order by key, last_modified, version_id",
-            [run_id],
+            "and not exists (select from raw.source_objects where source_objects.object_id = listed.object_id "
+            "and coalesce(reason_code, '') <> all(%s)) order by key, last_modified, version_id",
+            [run_id, list(OF_THE_STORE)],
         ).fetchall()
         wanted = [row for row in rows if (feed_of(row[1]) is CHECKS) == checks]
         if checks:

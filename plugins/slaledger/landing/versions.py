@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaledger import objects, warehouse
-from slaledger.feeds.reasons import ObjectRejected, RowRejected
+from slaledger.feeds.reasons import OF_THE_STORE, ObjectRejected, RowRejected
 from slaledger.feeds.registry import CHECKS, Feed, feed_of
-from slaledger.feeds.rows import Notes
+from slaledger.feeds.rows import Notes, safe
 from slaledger.feeds.values import as_instant
 from slaledger.landing import checks, rows
 from slaledger.landing.force import claim_in_force, observe_deleted
@@ -53,12 +53,14 @@ def land_batch(settings: Settings, object_ids: Sequence[str], *, run_id: str) ->
 
 
 def _is_to_be_landed(connection: psycopg.Connection, identity: str) -> bool:
-    """Whether the object has not been landed, or is to be judged again."""
-    feed = connection.execute("select feed from raw.source_objects where object_id = %s", [identity]).fetchone()
-    if feed is None:
+    """Whether the object has not been landed, has not been given by S3, or is to be judged again."""
+    held = connection.execute(
+        "select feed, reason_code from raw.source_objects where object_id = %s", [identity]
+    ).fetchone()
+    if held is None or held[1] in OF_THE_STORE:
         return True
     rejudged = connection.execute(sql("plan_rejudged"), {"run_id": None, "object_id": identity}).fetchone()
-    return feed[0] == CHECKS.name and rejudged is not None
+    return held[0] == CHECKS.name and rejudged is not None
 
 
 def fetch(
@@ -125,11 +127,14 @@ def _land(connection: psycopg.Connection, settings: Settings, landing: Landing, 
             "is_complete": landing.is_complete,
             "last_modified": version.last_modified,
             "run_id": landing.run_id,
+            "of_the_store": list(OF_THE_STORE),
         },
     ).fetchone()
     if not is_claimed:
-        connection.execute("select from raw.source_objects where object_id = %s for update", [landing.object_id])
-        if not _is_to_be_landed(connection, landing.object_id):
+        (reason_code,) = connection.execute(
+            "select reason_code from raw.source_objects where object_id = %s for update", [landing.object_id]
+        ).fetchone()
+        if reason_code in OF_THE_STORE or not _is_to_be_landed(connection, landing.object_id):
             return LandedCounts()
     if not is_claimed and landing.fault:
         raise objects.ObjectMissing(

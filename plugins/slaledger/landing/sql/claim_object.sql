@@ -1,4 +1,5 @@
 -- Whoever inserts the version first lands it; a second one waits here, and then finds it landed.
+-- One that S3 did not give, or gave damaged, is claimed anew once it is given.
 insert into raw.source_objects (
     object_id,
     bucket,
@@ -37,5 +38,17 @@ values (
     %(last_modified)s,
     %(run_id)s
 )
-on conflict do nothing
+on conflict (object_id) do update
+set
+    sha256 = excluded.sha256,
+    exported_at = excluded.exported_at,
+    landed_at = excluded.landed_at,
+    status = excluded.status,
+    reason_code = null,
+    reason = null,
+    is_complete = excluded.is_complete,
+    run_id = excluded.run_id
+where
+    source_objects.reason_code = any(%(of_the_store)s)
+    and excluded.sha256 is not null
 returning object_id
