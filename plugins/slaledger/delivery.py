@@ -89,6 +89,11 @@ def _drop(settings: Settings, posting: Posting) -> list[str]:
             objects.put(settings.exports, file.key, file.body)
         if not objects.put_if_absent(settings.exports, manifest.key, manifest.body):
             _is_dropped(settings, manifest)
+    _record(settings, posting, manifest)
+    return [file.key for file in files]
+
+
+def _record(settings: Settings, posting: Posting, manifest: DropFile) -> None:
     with connect(settings.warehouse, role="sla_relay") as connection:
         connection.execute(
             """
@@ -98,7 +103,6 @@ def _drop(settings: Settings, posting: Posting) -> list[str]:
             """,
             (posting.posting_number, settings.exports.bucket, manifest.key, manifest.sha256),
         )
-    return [file.key for file in files]
 
 
 def drop_files(posting: Posting, lines: Sequence[Line]) -> list[DropFile]:

@@ -19,6 +19,15 @@ AS_OF = datetime(2026, 4, 20, 12, tzinfo=UTC)
 MARTS_SQL = (Path(__file__).parent / "marts.sql").read_text()
 
 
+def new_ledger(settings: Settings) -> None:
+    """Another ledger than the one that this database was copied from: anchors are told apart by its id."""
+    with connect(settings.warehouse) as connection:
+        connection.execute("alter table billing.ledger disable trigger all")
+        connection.execute("update billing.ledger set ledger_id = gen_random_uuid()")
+        connection.execute("alter table billing.ledger enable trigger all")
+        connection.execute("alter table billing.ledger enable always trigger ledger_append_only")
+
+
 @dataclass
 class AccountMonth:
     """One contract's month: 31 days in UTC unless told otherwise."""

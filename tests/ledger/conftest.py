@@ -16,7 +16,7 @@ from slaledger import objects
 from slaledger.settings import Exports, Settings, Warehouse
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
-from tests.ledger.books import MARTS_SQL, AccountMonth, close, publish_terms
+from tests.ledger.books import MARTS_SQL, AccountMonth, close, new_ledger, publish_terms
 from tests.support.buckets import empty_bucket
 
 
@@ -42,6 +42,7 @@ def fresh_books(template: Warehouse, server: Postgres, home: Path) -> Iterator[S
             exports=Exports(bucket="none", endpoint_url=None, region="us-east-1", access_key=None, secret_key=None),
             quarantine_limit_percent=Decimal(10),
         )
+        new_ledger(settings)
         publish_terms(settings)
         yield settings
         admin.execute(f"drop database {name} with (force)")

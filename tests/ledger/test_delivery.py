@@ -7,12 +7,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-import psycopg
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from slaledger import approvals, delivery, ledger, objects
+from slaledger import approvals, delivery, evidence, ledger, objects
+from slaledger.ledger.chain import read_lines
+from slaledger.ledger.postings import read_postings
 from slaledger.warehouse import connect
 from tests.ledger.books import MARCH, AccountMonth, build, rows, validate
 
@@ -30,16 +31,23 @@ def post(settings, *account_months) -> str:
     return run_id
 
 
+def prefix(settings, run_id: str) -> str:
+    """Where the drop of a run's only posting is."""
+    with connect(settings.warehouse) as connection:
+        (posting,) = [posting for posting in read_postings(connection) if posting.run_id == run_id]
+    return delivery.drop_prefix(posting)
+
+
 def bodies(settings) -> dict[str, bytes]:
     return {
         version.key: objects.get(settings.exports, version.key)
-        for version in objects.list_versions(settings.exports)
+        for version in objects.list_versions(settings.exports, prefix=f"{delivery.PREFIX}/")
         if version.is_latest
     }
 
 
 def versions(settings) -> int:
-    return len(list(objects.list_versions(settings.exports)))
+    return len(objects.list_versions(settings.exports, prefix=f"{delivery.PREFIX}/"))
 
 
 def test_a_posting_is_dropped_as_csv_parquet_and_manifest(drop_settings):
@@ -101,7 +109,7 @@ def test_a_repeat_writes_nothing_and_the_same_lines_give_the_same_bytes(drop_set
     first = bodies(drop_settings)
     assert delivery.deliver(drop_settings, run_id=run_id) == []
     with connect(drop_settings.warehouse) as connection:
-        lines = delivery.read_lines_of_run(connection, run_id, service_month=MARCH)
+        lines = list(read_lines(connection))
     assert delivery.csv_bytes(lines) in first.values()
     assert delivery.parquet_bytes(lines) in first.values()
     assert versions(drop_settings) == 3
@@ -113,7 +121,7 @@ def test_a_run_that_appended_nothing_drops_nothing(drop_settings):
     assert versions(drop_settings) == 0
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+@pytest.mark.parametrize("writes", [0, 1, 2, 3, 4])
 def test_broken_off_after_any_write_the_repeat_makes_it_whole(drop_settings, monkeypatch, writes):
     whole = post(drop_settings, *MANY)
 
@@ -136,16 +144,31 @@ def test_broken_off_after_any_write_the_repeat_makes_it_whole(drop_settings, mon
         patched.setattr(objects, "put", counted(objects.put))
         patched.setattr(objects, "put_if_absent", counted(objects.put_if_absent))
         # After the last write, before it is recorded.
-        patched.setattr(psycopg.Cursor, "executemany", counted(psycopg.Cursor.executemany))
+        patched.setattr(delivery, "_record", counted(delivery._record))
         with pytest.raises(Killed):
             delivery.deliver(drop_settings, run_id=whole)
-    assert not any(key.endswith("manifest.json") for key in bodies(drop_settings)) or writes == 3
+    assert not any(key.endswith("manifest.json") for key in bodies(drop_settings)) or writes == 4
     keys = delivery.deliver(drop_settings, run_id=whole)
     dropped = bodies(drop_settings)
     assert sorted(dropped) == sorted(keys)
     (manifest,) = [json.loads(body) for key, body in dropped.items() if key.endswith("manifest.json")]
     for item in manifest["objects"]:
         assert item["sha256"] == hashlib.sha256(dropped[item["key"]]).hexdigest()
+
+
+def test_a_task_that_posts_again_in_the_same_run_has_both_postings_dropped(drop_settings):
+    """A decrease is approved, and the task cleared: a second posting of the same run and month."""
+    post(drop_settings, AccountMonth(amount=Decimal(100), credit_percent=Decimal(10)))
+    run_id = post(drop_settings, AccountMonth(), AccountMonth(contract_id="K-2"))
+    first = delivery.deliver(drop_settings, run_id=run_id)
+    approvals.decide(drop_settings, "decrease:K-1:2026-03:availability", is_approved=True, by="Ada", because="restated")
+    assert ledger.post_month(drop_settings, run_id=run_id).lines_appended == 1
+    second = delivery.deliver(drop_settings, run_id=run_id)
+    assert len(first) == 6 and len(second) == 3 and not set(first) & set(second)
+    contents = [body for key, body in bodies(drop_settings).items() if key.endswith(".csv")]
+    dropped = [row["amount"] for body in contents for row in csv.DictReader(io.StringIO(body.decode(), newline=""))]
+    assert sorted(dropped) == ["-50.00", "100", "50.00"]
+    assert evidence.verify_books(drop_settings).is_intact
 
 
 def test_a_later_run_drops_what_an_earlier_one_left_and_goodwill(drop_settings):
@@ -156,13 +179,13 @@ def test_a_later_run_drops_what_an_earlier_one_left_and_goodwill(drop_settings):
     later = post(drop_settings, AccountMonth(), AccountMonth(contract_id="K-2"))
     keys = delivery.deliver(drop_settings, run_id=later)
     for run_id in (earlier, given.run_id, later):
-        assert f"{delivery.drop_prefix(run_id, service_month=MARCH)}/manifest.json" in keys
+        assert f"{prefix(drop_settings, run_id)}/manifest.json" in keys
     assert len(keys) == 9
 
 
 def test_a_foreign_manifest_is_never_overwritten(drop_settings):
     run_id = post(drop_settings, AccountMonth())
-    key = f"{delivery.drop_prefix(run_id, service_month=MARCH)}/manifest.json"
+    key = f"{prefix(drop_settings, run_id)}/manifest.json"
     objects.put(drop_settings.exports, key, b"{}")
     with pytest.raises(delivery.DropConflict, match="manifest"):
         delivery.deliver(drop_settings, run_id=run_id)
@@ -177,4 +200,4 @@ def test_four_at_once_drop_one_manifest(drop_settings):
         version for version in objects.list_versions(drop_settings.exports) if version.key.endswith("manifest.json")
     ]
     assert len(manifests) == 1
-    assert rows(drop_settings, "select count(*) from billing.deliveries where is_manifest") == [(1,)]
+    assert rows(drop_settings, "select count(*) from billing.deliveries") == [(1,)]

@@ -1,6 +1,6 @@
 """The ledger: statements and credit line items, appended once and chained (rules L1 to L7)."""
 
-from slaledger.ledger.anchors import AnchorConflict, anchored
+from slaledger.ledger.anchors import AnchorConflict, anchored, require_not_behind
 from slaledger.ledger.candidate import candidate_sha256, inputs_sha256
 from slaledger.ledger.chain import IdempotencyPayloadMismatch
 from slaledger.ledger.planning import AmountNotPostable
@@ -29,4 +29,5 @@ __all__ = [
     "candidate_sha256",
     "inputs_sha256",
     "post_month",
+    "require_not_behind",
 ]
