@@ -10,6 +10,8 @@ touched.
 **Parameters.** `service_month`: `2026-03`. `as_of`: `2026-04-15T00:00:00Z`; default: the instant of this run.
 `close`: whether to close the month, that is, to write statements and credit line items.
 
+Who triggers it is on record as who prepared the figures, and cannot decide on them.
+
 **In.** `raw.*`. **Out.** `marts.*` for the month; on closing `billing.*` and the billing drop in the bucket.
 
 **Rerun.** Clear any task, or the whole run: the marts of the month are replaced, and the ledger appends only what is
@@ -46,6 +48,9 @@ from slaledger.settings import DEFAULT_ARGS, WRITER_POOL
         "quarantine_limit": Param(
             None, type=["null", "string"], description="Percent of a feed's rows; default: SLA_QUARANTINE_LIMIT."
         ),
+        "prepared_by": Param(
+            None, type=["null", "string"], description="Who typed `sla run`, which gives it; by hand: leave it empty."
+        ),
         "close": Param(False, type="boolean", description="Write statements and credit line items."),
     },
 )
@@ -58,7 +63,12 @@ def account_month():
 
         month, as_of, is_closing = steps.requested_build()
         transform.open_build(
-            settings.load(), run_id=steps.run_id(), service_month=month, as_of=as_of, is_closing=is_closing
+            settings.load(),
+            run_id=steps.run_id(),
+            service_month=month,
+            as_of=as_of,
+            is_closing=is_closing,
+            prepared_by=steps.prepared_by(),
         )
 
     @task(outlets=[assets.VALIDATIONS])
@@ -93,7 +103,9 @@ def account_month():
 
         if not steps.requested_build()[2]:
             steps.skip("The month is not to be closed: nothing is posted.")
-        ledger.post_month(settings.load(), run_id=steps.run_id())
+        loaded = settings.load()
+        with ledger.anchored(loaded):
+            ledger.post_month(loaded, run_id=steps.run_id())
 
     @task(inlets=[assets.ACCOUNT_MONTHS, assets.CREDIT_LINE_ITEMS])
     @steps.reported

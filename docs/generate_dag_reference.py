@@ -48,6 +48,8 @@ def _schedule(dag: Any) -> str:
     timetable = dag.timetable
     if expression := getattr(timetable, "expression", None):
         return f"`{expression}` UTC"
+    if not timetable.asset_condition:
+        return "by hand"
     return "each partition of " + ", ".join(f"`{asset.name}`" for asset in _assets(timetable.asset_condition))
 
 

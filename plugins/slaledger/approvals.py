@@ -9,21 +9,15 @@ from decimal import Decimal
 
 import psycopg
 
+from slaledger.decisions import CLI, DecisionRefused, PreparerDecides, Recorded, record
 from slaledger.ledger.canonical import month_text, number_text
 from slaledger.ledger.planning import Balance, plan
 from slaledger.ledger.posting import read_balances
-from slaledger.settings import Settings
+from slaledger.settings import Settings, user_name
 from slaledger.warehouse import connect
 
 # The kinds of `audit.decisions`, as the ids of `sla pending` begin.
 KINDS = {"held_month": "held", "claim": "claim", "decrease": "decrease", "quarantine_limit": "quarantine"}
-
-
-class DecisionRefused(Exception):
-    """There is nothing to decide under this id, or not in this way; the message says why."""
-
-    is_final = True
-    exit_code = 2
 
 
 class NothingPending(DecisionRefused):
@@ -38,6 +32,10 @@ class AlreadyDecided(DecisionRefused):
     """A named person decided otherwise on exactly these figures."""
 
 
+class FiguresChanged(DecisionRefused):
+    """The figures that were shown are no longer those that wait."""
+
+
 @dataclass(frozen=True)
 class PendingDecision:
     """Something that waits for a named person, and the figures that their decision is bound to."""
@@ -47,6 +45,12 @@ class PendingDecision:
     subject: str
     subject_digest: str
     description: str
+    prepared_by: str = ""  # who asked for the run that left it, and so cannot decide on it
+
+    @property
+    def ids(self) -> tuple[str, str]:
+        """What may be typed for it: its id, short and told apart."""
+        return _ids(self.kind, self.subject, self.subject_digest)
 
 
 @dataclass(frozen=True)
@@ -84,76 +88,104 @@ def pending(settings: Settings) -> list[PendingDecision]:
         decided = {
             tuple(row) for row in connection.execute("select kind, subject, subject_digest from audit.decisions")
         }
-    undecided = [item for item in waiting if (item.kind, item.subject, item.subject_digest) not in decided]
-    times = Counter(item.pending_id for item in undecided)
+        undecided = [item for item in waiting if (item.kind, item.subject, item.subject_digest) not in decided]
+        preparers = connection.execute(
+            """
+            select audit.preparer(waiting.kind, waiting.subject)
+            from unnest(%s::text [], %s::text []) with ordinality as waiting (kind, subject, place)
+            order by waiting.place
+            """,
+            ([item.kind for item in undecided], [item.subject for item in undecided]),
+        ).fetchall()
+    times = Counter(item.ids[0] for item in undecided)
     return sorted(
         (
-            replace(item, pending_id=f"{item.pending_id}#{item.subject_digest[:8]}")
-            if times[item.pending_id] > 1
-            else item
-            for item in undecided
+            replace(item, pending_id=item.ids[times[item.ids[0]] > 1], prepared_by=preparer)
+            for item, (preparer,) in zip(undecided, preparers, strict=True)
         ),
         key=lambda item: item.pending_id,
     )
 
 
-def decide(settings: Settings, pending_id: str, *, is_approved: bool, by: str, because: str) -> Decided:
-    """Record what a named person decides on something that waits, bound to its figures of now.
-
-    Said again in the same words, nothing is written. Once the figures change, it waits for a new decision.
-    Raises `NothingPending`, `AmbiguousPending`, `AlreadyDecided`, or `DecisionRefused` for an empty name or reason.
-    """
-    by, because = _named(by, because)
-    waiting = pending(settings)
-    chosen = [item for item in waiting if item.pending_id == pending_id]
-    if not chosen:
-        return _decided_before(settings, pending_id, waiting, is_approved=is_approved, by=by, because=because)
-    (item,) = chosen
-    with connect(settings.warehouse, role="sla_approver") as connection:
-        is_new = connection.execute(
-            """
-            insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)
-            values (%s, %s, %s, %s, %s, %s)
-            on conflict (kind, subject, subject_digest) do nothing
-            returning decision_id
-            """,
-            (item.kind, item.subject, item.subject_digest, is_approved, by, because),
-        ).fetchone()
-    if is_new:
-        return Decided(pending_id, is_approved, True, by)
-    # Somebody was quicker.
-    return _decided_before(settings, pending_id, waiting, is_approved=is_approved, by=by, because=because)
-
-
-def _decided_before(
+def decide(
     settings: Settings,
     pending_id: str,
-    waiting: list[PendingDecision],
     *,
     is_approved: bool,
     by: str,
     because: str,
+    via: str = CLI,
+    subject_digest: str | None = None,
 ) -> Decided:
-    alike = [item.pending_id for item in waiting if item.pending_id.rpartition("#")[0] == pending_id]
-    if alike:
-        raise AmbiguousPending(f"Several things wait under {pending_id}: give one of {', '.join(alike)}.")
+    """Record what a named person decides on something that waits, bound to its figures of now.
+
+    `subject_digest` is of the figures that the person was shown, where that was a while ago. Said again in the same
+    words, nothing is written. Once the figures change, it waits for a new decision. Raises `NothingPending`,
+    `AmbiguousPending`, `AlreadyDecided`, `FiguresChanged`, `PreparerDecides`, or `DecisionRefused` for an empty name
+    or reason.
+    """
+    by, because = _named(by, because)
+    waiting = pending(settings)
+    chosen = [item for item in waiting if pending_id in item.ids]
+    if len(chosen) > 1:
+        alike = ", ".join(item.pending_id for item in chosen)
+        raise AmbiguousPending(f"Several things wait under {pending_id}: give one of {alike}.")
     with connect(settings.warehouse, role="sla_approver") as connection:
-        decisions = connection.execute(
-            """
-            select kind, subject, subject_digest, is_approved, decided_by, because, decided_at
-            from audit.decisions order by decision_id desc
-            """
-        ).fetchall()
-    for kind, subject, subject_digest, was_approved, decided_by, reason, decided_at in decisions:
-        if pending_id not in (_id(kind, subject), f"{_id(kind, subject)}#{subject_digest[:8]}"):
-            continue
-        if (was_approved, decided_by, reason) == (is_approved, by, because):
-            return Decided(pending_id, is_approved, False, by)
+        if not chosen:
+            recorded = _decided_before(connection, pending_id, waiting, subject_digest)
+        elif subject_digest not in (None, chosen[0].subject_digest):
+            raise FiguresChanged(
+                f"Since {pending_id} was shown its figures have changed: nothing was recorded. It waits with the new "
+                f"ones: {chosen[0].description}"
+            )
+        else:
+            recorded = _record(connection, chosen[0], is_approved=is_approved, by=by, because=because, via=via)
+    # A decision of before, or of somebody who was quicker.
+    if not recorded.is_new and (recorded.is_approved, recorded.decided_by, recorded.because) != (
+        is_approved,
+        by,
+        because,
+    ):
         raise AlreadyDecided(
-            f"{pending_id} was {'approved' if was_approved else 'rejected'} by {decided_by} at "
-            f"{decided_at.isoformat(timespec='seconds')}: that stands for these figures. If they change, it will wait "
-            "again in `sla pending`."
+            f"{pending_id} was {'approved' if recorded.is_approved else 'rejected'} by {recorded.decided_by} at "
+            f"{recorded.decided_at.isoformat(timespec='seconds')}: that stands for these figures. If they change, it "
+            "will wait again in `sla pending`."
         )
+    return Decided(pending_id, is_approved, recorded.is_new, by)
+
+
+def _record(
+    connection: psycopg.Connection, item: PendingDecision, *, is_approved: bool, by: str, because: str, via: str
+) -> Recorded:
+    try:
+        return record(
+            connection,
+            kind=item.kind,
+            subject=item.subject,
+            subject_digest=item.subject_digest,
+            is_approved=is_approved,
+            decided_by=by,
+            because=because,
+            via=via,
+        )
+    except PreparerDecides:
+        raise PreparerDecides(
+            f"{by} asked for the run that left {item.pending_id} (prepared by {item.prepared_by}), and so cannot "
+            "decide on it: somebody else has to, under their own name. It still waits."
+        ) from None
+
+
+def _decided_before(
+    connection: psycopg.Connection, pending_id: str, waiting: list[PendingDecision], subject_digest: str | None
+) -> Recorded:
+    for kind, subject, digest, *decision in connection.execute(
+        """
+        select kind, subject, subject_digest, is_approved, decided_by, because, decided_at
+        from audit.decisions order by decision_id desc
+        """
+    ):
+        if kind in KINDS and pending_id in _ids(kind, subject, digest) and subject_digest in (None, digest):
+            return Recorded(False, *decision)
     known = ", ".join(item.pending_id for item in waiting[:10]) or "nothing"
     raise NothingPending(f"Nothing waits under {pending_id!r}. Waiting: {known}. `sla pending` lists all.")
 
@@ -224,17 +256,21 @@ def _decrease(balance: Balance) -> str:
 
 
 def _pending(kind: str, subject: str, subject_digest: str, description: str) -> PendingDecision:
-    return PendingDecision(_id(kind, subject), kind, subject, subject_digest, description)
+    return PendingDecision(_ids(kind, subject, subject_digest)[0], kind, subject, subject_digest, description)
 
 
-def _id(kind: str, subject: str) -> str:
-    return f"{KINDS[kind]}:{subject.replace('|', ':')}"
+def _ids(kind: str, subject: str, subject_digest: str) -> tuple[str, str]:
+    """The id that is typed; and with the figures' first digits, where several read alike."""
+    short = f"{KINDS[kind]}:{subject.replace('|', ':')}"
+    return short, f"{short}#{subject_digest[:8]}"
 
 
 def _named(by: str, because: str) -> tuple[str, str]:
     by, because = by.strip(), because.strip()
     if not by:
         raise DecisionRefused("Nobody is named: give the person who decides with --by.")
+    if not by.isprintable():
+        raise DecisionRefused(f"{by!r} is no name of a person: write it on one line, without invisible characters.")
     if not because:
         raise DecisionRefused("No reason is given: say why with --because.")
     return by, because
@@ -256,19 +292,33 @@ class Goodwill:
 
 
 def goodwill(
-    settings: Settings, *, contract_id: str, service_month: date, amount: str | Decimal, by: str, because: str
+    settings: Settings,
+    *,
+    contract_id: str,
+    service_month: date,
+    amount: str | Decimal,
+    by: str,
+    because: str,
+    prepared_by: str | None = None,
 ) -> Goodwill:
-    """Append a goodwill line, in the currency of the contract's fee for the month (rule L4).
+    """Append a goodwill line that `by` approves, in the currency of the contract's fee for the month (rule L4).
 
-    Given again with the same amount, name and reason it is the same goodwill: nothing is written. Its as-of time is
-    the instant at which it is recorded. Raises `DecisionRefused` for an empty name or reason, and `GoodwillRefused`
-    where the amount is not positive and exact to the minor unit, the month was not closed for the contract, or its
-    fee is unknown.
+    `prepared_by` is who asks for it, by default whoever runs this process: another person. Given again with the same
+    amount, name and reason it is the same goodwill: nothing is written. Its as-of time is the instant at which it is
+    recorded. Raises `DecisionRefused` for an empty name or reason, `PreparerDecides` where the two are one person, and
+    `GoodwillRefused` where the amount is not positive and exact to the minor unit, the month was not closed for the
+    contract, or its fee is unknown.
     """
     from slaledger.ledger.goodwill import append_goodwill
 
     by, because = _named(by, because)
     line, is_new = append_goodwill(
-        settings, contract_id=contract_id, service_month=service_month, amount=str(amount), by=by, because=because
+        settings,
+        contract_id=contract_id,
+        service_month=service_month,
+        amount=str(amount),
+        by=by,
+        because=because,
+        prepared_by=prepared_by or user_name(),
     )
     return Goodwill(str(line.line_item_id), line.amount, line.currency, line.run_id, is_new)

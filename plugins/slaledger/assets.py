@@ -10,6 +10,7 @@ _BOOKS = "postgres://warehouse/slaledger"
 LANDED_EXPORTS = Asset(name="landed_exports", uri=f"{_BOOKS}/raw/source_objects", group="sla")
 ACCOUNT_MONTHS = Asset(name="account_months", uri=f"{_BOOKS}/marts/fct_account_months", group="sla")
 VALIDATIONS = Asset(name="validations", uri=f"{_BOOKS}/audit/validations", group="sla")
+DECISIONS = Asset(name="decisions", uri=f"{_BOOKS}/audit/decisions", group="sla")
 CREDIT_LINE_ITEMS = Asset(name="credit_line_items", uri=f"{_BOOKS}/billing/credit_line_items", group="sla")
 BILLING_DROP = Asset(name="billing_drop", uri="s3://sla-exports/billing/credits", group="sla")
 EXPORTS = Asset(name="exports", uri="s3://sla-exports", group="sla")

@@ -114,7 +114,15 @@ def run(
     api = AirflowApi(**dataclasses.asdict(settings.load_airflow()))
     try:
         with reports.run_progress(err) as show:
-            result = runs.run_month(loaded, api, month=service_month, as_of=instant, is_closing=close, on_progress=show)
+            result = runs.run_month(
+                loaded,
+                api,
+                month=service_month,
+                as_of=instant,
+                is_closing=close,
+                prepared_by=settings.user_name(),
+                on_progress=show,
+            )
     except KeyboardInterrupt:
         err.print(f"Left alone: what it started goes on in Airflow ({api.url}). Run again to see how it ended.")
         raise typer.Exit(130) from None
@@ -161,12 +169,16 @@ def goodwill(
     by: By,
     because: Because,
 ) -> None:
-    """Append a goodwill line: by a named person, and never an SLA credit (rule L4)."""
-    from slaledger import approvals, delivery, months, settings
+    """Append a goodwill line that a named person approves: never an SLA credit (rule L4).
+
+    Whoever types this prepares it (SLA_USER, else the system's user); --by names somebody else.
+    """
+    from slaledger import approvals, delivery, ledger, months, settings
 
     with _bad_arguments():
         service_month = months.parse_month(month)
     loaded = settings.load()
+    ledger.require_not_behind(loaded)
     line = approvals.goodwill(
         loaded,
         contract_id=contract,
@@ -194,10 +206,10 @@ def explain(line_item_id: Annotated[str, typer.Argument(help="A credit line item
 
 @app.command()
 def verify() -> None:
-    """Check the hash chain of the ledger. Exit 0 where it holds, else 1."""
+    """Recompute every row of the ledger, and compare its anchors and drops in the bucket. Exit 0: it holds; else 1."""
     from slaledger import evidence, settings
 
-    report = evidence.verify_chain(settings.load())
+    report = evidence.verify_books(settings.load())
     out.print(str(report))
     if not report.is_intact:
         raise typer.Exit(1)

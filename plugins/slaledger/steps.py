@@ -53,6 +53,32 @@ def param(name: str) -> Any:
     return get_current_context()["params"][name]
 
 
+class NotOursToSay(Exception):
+    """Somebody who triggers runs by hand gives another person as the one who asked."""
+
+    is_final = True
+
+
+def prepared_by() -> str:
+    """Who asked for this run: the user that Airflow says triggered it, else `schedule`.
+
+    For runs that `sla run` triggered, who typed it: its word counts, that of other accounts does not. Raises
+    `NotOursToSay`.
+    """
+    from airflow.sdk import get_current_context
+
+    from slaledger import settings, transform
+
+    context = get_current_context()
+    user, given = context["dag_run"].triggering_user_name, (context["params"]["prepared_by"] or "").strip()
+    if given and user != settings.airflow_user():
+        raise NotOursToSay(
+            f"Airflow says that {user} triggered this run, and its parameter `prepared_by` says {given}: leave that "
+            "empty. `sla run` alone gives it (as SLA_AIRFLOW_USER, which this worker must know, too)."
+        )
+    return given or user or transform.SCHEDULE
+
+
 def label(text: str) -> None:
     """What a mapped task instance is called in Airflow's page."""
     from airflow.sdk import get_current_context

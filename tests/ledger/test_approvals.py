@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from decimal import Decimal
 
@@ -7,12 +9,16 @@ import psycopg
 import pytest
 
 from slaledger import approvals, ledger
+from slaledger import settings as settings_module
+from slaledger.decisions import PreparerDecides
+from slaledger.ledger.canonical import digest
 from slaledger.ledger.goodwill import GoodwillRefused
 from slaledger.reperform.lines import due
 from slaledger.reperform.records import Decision
 from slaledger.warehouse import connect
 from slaledger.zones import ZonesDiffer
-from tests.ledger.books import AS_OF, MARCH, AccountMonth, close, lines, publish_terms, rows
+from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, close, lines, publish_terms, rows
+from tests.ledger.conftest import fresh_books
 from tests.second_route.comparing import from_mart
 from tests.second_route.world import micros
 from tests.support.pipeline import Pipeline
@@ -22,6 +28,14 @@ HIGH = AccountMonth(credit_percent=Decimal(10), amount=Decimal("100.00"))
 LOW = AccountMonth(credit_percent=Decimal(5), amount=Decimal("50.00"))
 NOTHING = AccountMonth(credit_percent=Decimal(0), amount=Decimal(0), credit_status="not_eligible", claim_id=None)
 DECREASE = "decrease:K-1:2026-03:availability"
+HELD = AccountMonth(status="held", held_digest="a" * 64, credit_status="held")
+HELD_ID = "held:K-1:2026-03"
+ROLES = tuple(f"sla_{stage}" for stage in settings_module.STAGES)
+INSERT = """
+    insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because, prepared_by, via)
+    values ('held_month', 'K-1|2026-03', 'd', true, 'Ada', 'x', 'Bob', 'cli')
+"""
+RECORD = "select * from audit.record_decision('held_month', 'K-1|2026-03', 'd', true, %s, 'x', %s, %s)"
 
 
 def approve(settings, pending_id=DECREASE, *, is_approved=True, by="Ada", because="the monitor lied"):
@@ -178,6 +192,20 @@ class TestDecide:
         with pytest.raises(approvals.AlreadyDecided, match="approved by Ada"):
             approve(settings, **change)
 
+    def test_other_figures_than_were_shown_are_not_decided_on(self, settings):
+        build(settings, HELD)
+        (shown,) = approvals.pending(settings)
+        build(settings, AccountMonth(status="held", held_digest="b" * 64, credit_status="held"))
+        arguments = {"is_approved": True, "by": "Ada", "because": "I looked", "subject_digest": shown.subject_digest}
+        with pytest.raises(approvals.FiguresChanged, match="figures have changed: nothing was recorded"):
+            approvals.decide(settings, HELD_ID, **arguments)
+        build(settings, AccountMonth())
+        with pytest.raises(approvals.NothingPending):
+            approvals.decide(settings, HELD_ID, **arguments)
+        assert rows(settings, "select count(*) from audit.decisions") == [(0,)]
+        build(settings, HELD)
+        assert approvals.decide(settings, HELD_ID, **arguments).is_new
+
     def test_an_unknown_id_says_what_waits(self, settings):
         close(settings, HIGH)
         close(settings, LOW)
@@ -269,6 +297,60 @@ class TestGoodwill:
         assert self.give(settings, because="and another").is_new
         assert len(lines(settings)) == 3
 
+    def test_its_approval_is_recorded_with_it(self, settings):
+        close(settings, LOW)
+        given = self.give(settings, prepared_by="Bob")
+        ((key,),) = rows(
+            settings,
+            "select idempotency_key from billing.credit_line_items where line_item_id = %s",
+            given.line_item_id,
+        )
+        assert key == "K-1|2026-03|goodwill|1"
+        assert rows(
+            settings,
+            """
+            select kind, subject, subject_digest, is_approved, decided_by, because, prepared_by, via
+            from audit.decisions
+            """,
+        ) == [
+            (
+                "goodwill",
+                key,
+                digest("slaledger goodwill", key, Decimal(25), "USD"),
+                True,
+                "Ada",
+                "a late claim",
+                "Bob",
+                "cli",
+            )
+        ]
+
+    def test_who_prepares_it_does_not_approve_it(self, settings, monkeypatch):
+        close(settings, LOW)
+        me = settings_module.user_name()
+        with pytest.raises(PreparerDecides, match="give with --by who approved it"):
+            self.give(settings, by=f" {me.upper()} ")
+        monkeypatch.setenv("SLA_USER", "Ada")
+        with pytest.raises(PreparerDecides):
+            self.give(settings)
+        assert (len(lines(settings)), rows(settings, "select count(*) from audit.decisions")) == (1, [(0,)])
+        assert self.give(settings, by=me).is_new
+
+    def test_without_its_line_there_is_no_approval(self, settings):
+        close(settings, LOW)
+        with connect(settings.warehouse) as connection:
+            connection.execute(
+                """
+                create function billing.fail() returns trigger language plpgsql as
+                $$ begin raise exception 'the line is lost'; end $$;
+                create trigger fail before insert on billing.credit_line_items
+                for each row execute function billing.fail()
+                """
+            )
+        with pytest.raises(psycopg.errors.RaiseException, match="the line is lost"):
+            self.give(settings)
+        assert rows(settings, "select count(*) from audit.decisions") == [(0,)]
+
     def test_a_zone_that_is_not_the_recorded_one_stops_it(self, settings):
         close(settings, LOW)
         publish_terms(settings, terms_id="elsewhere", time_zone="XYZ5")
@@ -297,10 +379,175 @@ class TestGoodwill:
             self.give(settings, service_month=date(2026, 2, 1))
 
 
-def test_decisions_are_append_only(settings):
-    close(settings, HIGH)
-    close(settings, LOW)
-    approve(settings)
-    for statement in ("update audit.decisions set is_approved = false", "delete from audit.decisions"):
-        with pytest.raises(psycopg.errors.RaiseException, match="append-only"), connect(settings.warehouse) as books:
-            books.execute(statement)
+class TestByAnother:
+    """Whoever prepared it does not decide on it (four eyes)."""
+
+    @pytest.mark.parametrize(
+        "name", ["ada lovel\u00e4ce", "ADA LOVEL\u00c4CE", "  Ada  Lovela\u0308ce ", "\uff21da Lovel\u00e4ce"]
+    )
+    def test_the_preparer_is_refused_however_the_name_is_written(self, settings, name):
+        build(settings, HELD, prepared_by="Ada Lovel\u00e4ce")
+        with pytest.raises(PreparerDecides, match="somebody else has to"):
+            approve(settings, HELD_ID, by=name)
+        assert [(item.pending_id, item.prepared_by) for item in approvals.pending(settings)] == [
+            (HELD_ID, "Ada Lovel\u00e4ce")
+        ]
+        assert approve(settings, HELD_ID, by="Bob").is_new
+        assert rows(settings, "select decided_by, prepared_by, via from audit.decisions") == [
+            ("Bob", "Ada Lovel\u00e4ce", "cli")
+        ]
+
+    def test_it_is_the_one_whose_figures_stand(self, settings):
+        build(settings, HELD, prepared_by="Ada")
+        build(settings, HELD, prepared_by="Bob")
+        build(settings, AccountMonth(), service_month=date(2026, 4, 1), prepared_by="Ada")
+        # Asked for, and never built: the figures are still Bob's.
+        with connect(settings.warehouse) as connection:
+            connection.execute(
+                """
+                insert into audit.builds (
+                    run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by
+                ) values ('stopped', %s, %s, true, '1', '2026a', 'Ada')
+                """,
+                (MARCH, AS_OF),
+            )
+        with pytest.raises(PreparerDecides):
+            approve(settings, HELD_ID, by="Bob")
+        assert approve(settings, HELD_ID, by="Ada").is_new
+
+    def test_of_a_decrease_it_is_who_had_the_month_built_again(self, settings):
+        close(settings, HIGH, prepared_by="Ada")
+        close(settings, LOW, prepared_by="Bob")
+        with pytest.raises(PreparerDecides):
+            approve(settings, by="bob")
+        assert approve(settings, by="Ada").is_new
+
+    def test_of_a_feed_it_is_who_asked_for_the_run_that_counts_it(self, settings):
+        assert rows(settings, "select audit.preparer('quarantine_limit', 'checks')") == [("schedule",)]
+        build(settings, HELD, prepared_by="Ada")
+        build(settings, AccountMonth(), service_month=date(2026, 4, 1), prepared_by="Bob")
+        assert rows(settings, "select audit.preparer('quarantine_limit', 'checks')") == [("Bob",)]
+
+    @pytest.mark.parametrize("contract_id", ["K|2026-01", "K|1", "2026-01|availability"])
+    def test_the_month_is_told_from_the_contract(self, settings, contract_id):
+        build(settings, HELD, prepared_by="Ada")
+        for kind, subject in (
+            ("held_month", f"{contract_id}|2026-03"),
+            ("claim", f"CL|{contract_id}|2026-03"),
+            ("decrease", f"{contract_id}|2026-03|response_time"),
+        ):
+            assert rows(settings, "select audit.preparer(%s, %s)", kind, subject) == [("Ada",)]
+
+    def test_the_database_refuses_it_by_itself(self, settings):
+        build(settings, HELD, prepared_by="Ada")
+        with pytest.raises(psycopg.errors.CheckViolation, match="decisions_by_another"):
+            run(settings, RECORD, " ADA", "cli", None, role="sla_approver")
+        # Nor is its preparer what the caller says.
+        with pytest.raises(psycopg.errors.RaiseException, match="names its preparer, and nothing else does"):
+            run(settings, RECORD, "Ada", "cli", "Bob", role="sla_approver")
+        with pytest.raises(psycopg.errors.CheckViolation, match="decisions_via_check"):
+            run(settings, RECORD, "Bob", "by telephone", None, role="sla_approver")
+        assert rows(settings, "select count(*) from audit.decisions") == [(0,)]
+
+    @pytest.mark.parametrize("name", ["Ada\u200b", "Ada\nBob"])
+    def test_a_name_shows_all_that_it_is(self, settings, name):
+        build(settings, HELD, prepared_by="Ada")
+        with pytest.raises(approvals.DecisionRefused, match="no name of a person"):
+            approve(settings, HELD_ID, by=name)
+
+
+class TestAtOnce:
+    def test_of_two_people_one_decides_and_the_others_are_told(self, settings):
+        build(settings, HELD)
+        people = [f"Person {number}" for number in range(8)]
+
+        def say(name: str) -> str:
+            try:
+                return str(approve(settings, HELD_ID, by=name, is_approved=name.endswith(("1", "3", "5", "7"))))
+            except approvals.AlreadyDecided as refusal:
+                return str(refusal)
+
+        with ThreadPoolExecutor(len(people)) as pool:
+            said = list(pool.map(say, people))
+        ((decided_by,),) = rows(settings, "select decided_by from audit.decisions")
+        assert sum(f"by {decided_by}." in each for each in said) == 1
+        assert sum(f"by {decided_by} at" in each and "that stands" in each for each in said) == len(people) - 1
+
+    def test_the_same_words_at_once_are_one_decision(self, settings):
+        build(settings, HELD)
+        with ThreadPoolExecutor(8) as pool:
+            said = list(pool.map(lambda _: approve(settings, HELD_ID), range(8)))
+        assert [each.is_new for each in said].count(True) == 1
+        assert rows(settings, "select count(*) from audit.decisions") == [(1,)]
+
+
+@pytest.fixture(scope="module")
+def decided(template, warehouse_server, tmp_path_factory) -> Iterator[settings_module.Settings]:
+    """One decision, for tests that change nothing."""
+    with fresh_books(template, warehouse_server, tmp_path_factory.mktemp("home")) as made:
+        build(made, HELD)
+        approve(made, HELD_ID)
+        yield made
+
+
+class TestOneWay:
+    @pytest.mark.parametrize("role", [*ROLES, "sla_owner", None])
+    def test_nobody_inserts_directly(self, decided, role):
+        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
+            run(decided, INSERT, role=role)
+
+    def test_what_refuses_it_is_the_trigger_and_the_grants(self, settings):
+        """The planted fault: without them the statement above is a good one."""
+        with connect(settings.warehouse) as connection:
+            connection.execute("alter table audit.decisions disable trigger decisions_one_way")
+            connection.execute("grant insert on audit.decisions to sla_loader")
+            connection.execute("grant execute on function audit.person to sla_loader")
+        run(settings, INSERT, role="sla_loader")
+
+    @pytest.mark.parametrize("role", sorted({*ROLES} - {"sla_approver"}))
+    def test_nobody_else_goes_the_way_of_the_approver(self, decided, role):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="record_decision"):
+            run(decided, RECORD, "Ada", "cli", None, role=role)
+
+    def test_the_way_is_the_owners_and_looks_nothing_up_where_others_write(self, decided):
+        assert rows(
+            decided,
+            """
+            select prosecdef, proowner::regrole::text, proconfig, proacl::text
+            from pg_proc where proname = 'record_decision'
+            """,
+        ) == [
+            (
+                True,
+                "sla_owner",
+                ["search_path=pg_catalog, pg_temp"],
+                "{sla_owner=X/sla_owner,sla_approver=X/sla_owner}",
+            )
+        ]
+
+    @pytest.mark.parametrize("role", [*ROLES, "sla_owner", None])
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "update audit.decisions set is_approved = false",
+            "delete from audit.decisions",
+            "truncate audit.decisions",
+        ],
+    )
+    def test_what_was_decided_is_kept_for_good(self, decided, role, statement):
+        with pytest.raises(
+            (
+                psycopg.errors.InsufficientPrivilege,
+                psycopg.errors.ReadOnlySqlTransaction,
+                psycopg.errors.RaiseException,
+            ),
+            match="append-only" if role in (None, "sla_owner") else "permission denied|read-only",
+        ):
+            run(decided, statement, role=role)
+        assert rows(decided, "select count(*) from audit.decisions where is_approved") == [(1,)]
+
+
+def run(settings, statement: str, *values: object, role: str | None) -> None:
+    """A statement of somebody in this role; of the login itself, which owns the cluster, without one."""
+    with connect(settings.warehouse, role=role) as connection:
+        connection.execute(statement, values or None)

@@ -155,8 +155,7 @@ class Routes:
                 )
         with connect(self.settings.warehouse) as connection:
             connection.cursor().executemany(
-                "insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)"
-                " values (%s, %s, %s, %s, 'Ann Other', 'a seed said so')",
+                "select audit.record_decision(%s, %s, %s, %s, 'Ann Other', 'a seed said so', 'cli')",
                 written,
             )
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.rows import dict_row
 
-from slaledger.ledger.canonical import idempotency_key, line_item_id, month_text
-from slaledger.ledger.chain import LEDGER_LOCK, Draft, Line, append, read_line
+from slaledger.decisions import CLI, PreparerDecides, record
+from slaledger.ledger.canonical import digest, idempotency_key, line_item_id, month_text
+from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, Draft, Line, append, read_line
+from slaledger.ledger.postings import Origin, append_posting, last_posting
 from slaledger.settings import Settings, code_version, tzdata_version
 from slaledger.warehouse import connect
 from slaledger.zones import require_recorded_zones
@@ -26,15 +29,27 @@ class GoodwillRefused(Exception):
 
 
 def append_goodwill(
-    settings: Settings, *, contract_id: str, service_month: date, amount: str, by: str, because: str
+    settings: Settings,
+    *,
+    contract_id: str,
+    service_month: date,
+    amount: str,
+    by: str,
+    because: str,
+    prepared_by: str,
 ) -> tuple[Line, bool]:
-    """The goodwill line, and whether this call appended it. Raises `GoodwillRefused` or `zones.ZonesDiffer`."""
+    """The goodwill line, and whether this call appended it; its approval is recorded in the same transaction.
+
+    `by` approves what `prepared_by` asks for. Raises `GoodwillRefused`, `PreparerDecides` or `zones.ZonesDiffer`.
+    """
     month = month_text(service_month)
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
         raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
     with connect(settings.warehouse, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         connection.execute(LEDGER_LOCK)
+        connection.execute(HOLD_DECISIONS)
+        last = last_posting(connection)
         with connection.cursor(row_factory=dict_row) as cursor:
             basis = cursor.execute(
                 Path(__file__).with_name("goodwill.sql").read_text(),
@@ -66,6 +81,18 @@ def append_goodwill(
         require_recorded_zones(connection, service_month=service_month, as_of=basis["recorded_at"])
         ordinal = len(earlier) + 1
         key = idempotency_key(contract_id, service_month=service_month, basis=BASIS, ordinal=ordinal)
+        _approve(connection, key, basis, by=by, because=because, prepared_by=prepared_by)
+        recorded_at = max(basis["recorded_at"], last.recorded_at) if last else basis["recorded_at"]
+        origin = Origin(
+            kind="goodwill",
+            # No run of Airflow's made it.
+            run_id=f"goodwill-{line_item_id(key)}",
+            service_month=service_month,
+            prepared_by=prepared_by,
+            code_version=code_version(),
+            tzdata_version=tzdata_version(),
+            recorded_at=recorded_at,
+        )
         draft = Draft(
             entry_type="goodwill",
             basis=BASIS,
@@ -88,10 +115,35 @@ def append_goodwill(
             reason=because,
             approved_by=by,
             evidence_sha256=basis["evidence_sha256"],
-            # A posting of its own: no run of Airflow's made it.
-            run_id=f"goodwill-{line_item_id(key)}",
-            code_version=code_version(),
-            tzdata_version=tzdata_version(),
+            run_id=origin.run_id,
+            code_version=origin.code_version,
+            tzdata_version=origin.tzdata_version,
         )
-        (line,) = append(connection, [draft], recorded_at=basis["recorded_at"])
+        (line,) = append(connection, [draft], recorded_at=recorded_at)
+        append_posting(connection, last, origin, lines=[line], statement_hashes=[])
         return line, True
+
+
+def _approve(
+    connection: psycopg.Connection, key: str, basis: dict[str, Any], *, by: str, because: str, prepared_by: str
+) -> None:
+    """Record the approval of this line's key, amount and currency, as the approver that the biller is not."""
+    connection.execute("set local role sla_approver")
+    try:
+        record(
+            connection,
+            kind="goodwill",
+            subject=key,
+            subject_digest=digest("slaledger goodwill", key, basis["amount"], basis["currency"]),
+            is_approved=True,
+            decided_by=by,
+            because=because,
+            via=CLI,
+            prepared_by=prepared_by,
+        )
+    except PreparerDecides:
+        raise PreparerDecides(
+            f"{by} runs this command, and cannot approve the goodwill too: give with --by who approved it, or have "
+            "them run it with your name. Nothing was appended."
+        ) from None
+    connection.execute("set local role sla_biller")

@@ -211,10 +211,7 @@ def test_decisions_hold_for_the_figures_that_they_were_made_on(months: Months) -
     with connect(months.settings.warehouse) as connection:
         for name, is_approved in (("approved", True), ("rejected", False), ("covered", True)):
             connection.execute(
-                """
-                insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)
-                values ('held_month', %s, %s, %s, 'ann', 'seen')
-                """,
+                "select audit.record_decision('held_month', %s, %s, %s, 'ann', 'seen', 'cli')",
                 (f"C-{name}|{APRIL}", held[name]["held_digest"], is_approved),
             )
     months.build(APRIL, AS_OF)

@@ -194,10 +194,7 @@ def decide(settings: Settings, moment: Moment) -> None:
         for claim_id, is_approved in (("review yes", True), ("review no", False)):
             row = moment.claims[claim_id, f"C-{claim_id}"]
             connection.execute(
-                """
-                insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because)
-                values ('claim', %s, %s, %s, 'Ann', 'sent in time')
-                """,
+                "select audit.record_decision('claim', %s, %s, %s, 'Ann', 'sent in time', 'cli')",
                 (row["decision_subject"], row["decision_digest"], is_approved),
             )
         connection.execute("delete from raw.incidents where component_ids = '{dashboard-restated}'")

@@ -1,0 +1,67 @@
+"""The one door to `audit.decisions`: what a named person decided, who had prepared it, and by which way it came."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import psycopg
+
+CLI, AIRFLOW = "cli", "airflow"
+# The constraint that holds the two apart, whoever writes.
+BY_ANOTHER = "decisions_by_another"
+
+
+class DecisionRefused(Exception):
+    """There is nothing to decide under this id, or not in this way; the message says why."""
+
+    is_final = True
+    exit_code = 2
+
+
+class PreparerDecides(DecisionRefused):
+    """Who prepared it would decide on it."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The decision that stands, and whether this call recorded it."""
+
+    is_new: bool
+    is_approved: bool
+    decided_by: str
+    because: str
+    decided_at: datetime
+
+
+def record(
+    connection: psycopg.Connection,
+    *,
+    kind: str,
+    subject: str,
+    subject_digest: str,
+    is_approved: bool,
+    decided_by: str,
+    because: str,
+    via: str,
+    prepared_by: str | None = None,
+) -> Recorded:
+    """Record a decision in the transaction of `connection`, which is in the role `sla_approver`.
+
+    Where one on these figures stands, that one is returned, and nothing is written. `prepared_by` is for goodwill
+    alone: of all else the database knows who asked for the run. Raises `PreparerDecides`.
+    """
+    try:
+        row = connection.execute(
+            """
+            select is_new, is_approved, decided_by, because, decided_at
+            from audit.record_decision(%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            (kind, subject, subject_digest, is_approved, decided_by, because, via, prepared_by),
+        ).fetchone()
+    except psycopg.errors.CheckViolation as violation:
+        if violation.diag.constraint_name != BY_ANOTHER:
+            raise
+        raise PreparerDecides(f"{decided_by} prepared {subject.replace('|', ':')}, and cannot decide on it.") from None
+    assert row is not None
+    return Recorded(*row)

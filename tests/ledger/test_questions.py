@@ -1,0 +1,132 @@
+"""`decide_pending` as Airflow runs it, but for Airflow: what is asked, and what becomes of an answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from slaledger import approvals
+from slaledger.questions import AskForDecision, questions
+from slaledger.settings import EXPORTS_CONNECTION, WAREHOUSE_CONNECTION
+from tests.ledger.books import AccountMonth, build, rows
+
+HELD = AccountMonth(status="held", held_digest="a" * 64, credit_status="held")
+HELD_ID = "held:K-1:2026-03"
+
+
+@pytest.fixture
+def books(settings, monkeypatch):
+    """The books, as a task finds them; March is held, and Ada had it built."""
+    monkeypatch.setenv(WAREHOUSE_CONNECTION, settings.warehouse.dsn)
+    monkeypatch.setenv(EXPORTS_CONNECTION, '{"conn_type": "aws"}')
+    build(settings, HELD, prepared_by="ada")
+    return settings
+
+
+def answer(question: dict[str, str], **changed: Any) -> tuple[str | Exception, dict]:
+    """What becomes of an answer in Airflow's page: the task's result or failure, and what it left for `sla run`."""
+    from airflow.sdk.execution_time.context import set_current_context
+
+    left: dict = {}
+    context: Any = {"ti": SimpleNamespace(xcom_push=lambda *, key, value: left.update({key: value}))}
+    event = {
+        "chosen_options": ["Approve"],
+        "params_input": {"because": "the carriers confirm it"},
+        "responded_at": datetime(2026, 4, 20, tzinfo=UTC),
+        "responded_by_user": {"id": "billing", "name": "billing"},
+        "timedout": False,
+        **changed,
+    }
+    task = AskForDecision(task_id="decide", question=question)
+    with set_current_context(context):
+        try:
+            return task.execute_complete(context, event, shown=question), left
+        except AirflowFailException as failure:
+            return failure, left
+
+
+@pytest.mark.parametrize(("option", "is_approved"), [("Approve", True), ("Reject", False)])
+def test_an_answer_is_recorded_by_airflows_word_for_who_gave_it(books, option, is_approved):
+    (question,) = questions(books)
+    result, _ = answer(question, chosen_options=[option])
+    assert str(result) == f"{HELD_ID} is {'approved' if is_approved else 'rejected'} by billing."
+    assert rows(
+        books,
+        "select kind, subject, subject_digest, is_approved, decided_by, because, prepared_by, via from audit.decisions",
+    ) == [
+        (
+            "held_month",
+            "K-1|2026-03",
+            "a" * 64,
+            is_approved,
+            "billing",
+            "the carriers confirm it",
+            "ada",
+            "airflow",
+        )
+    ]
+    assert questions(books) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"responded_by_user": {"id": "7", "name": "Ada"}}, "PreparerDecides: Ada asked for the run that left"),
+        ({"responded_by_user": None}, "Nobody is named"),
+        ({"params_input": {}}, "No reason is given"),
+        ({"params_input": {"because": " "}}, "No reason is given"),
+        ({"params_input": {"because": 5, "by": "Bob"}}, "No reason is given"),
+    ],
+)
+def test_an_answer_that_is_none_fails_and_it_still_waits(books, changed, says):
+    (question,) = questions(books)
+    failure, left = answer(question, **changed)
+    assert isinstance(failure, AirflowFailException)  # which is not tried again
+    assert says in str(failure)
+    assert left["failure"]["message"] in str(failure)
+    assert rows(books, "select count(*) from audit.decisions") == [(0,)]
+    assert [item.pending_id for item in approvals.pending(books)] == [HELD_ID]
+
+
+def test_an_answer_on_other_figures_than_were_shown_is_not_recorded(books):
+    (question,) = questions(books)
+    build(books, AccountMonth(status="held", held_digest="b" * 64, credit_status="held"), prepared_by="ada")
+    failure, _ = answer(question)
+    assert "FiguresChanged" in str(failure) and "nothing was recorded" in str(failure)
+    assert rows(books, "select count(*) from audit.decisions") == [(0,)]
+
+
+def test_nobody_answering_in_time_decides_nothing(books):
+    (question,) = questions(books)
+    failure, _ = answer(question, error="late", error_type="timeout")
+    assert "was not answered in time" in str(failure)
+    assert rows(books, "select count(*) from audit.decisions") == [(0,)]
+
+
+def test_a_second_try_asks_nothing(books):
+    """Airflow would show it with the text of the first, whatever waits by then."""
+    task = AskForDecision(task_id="decide", question=questions(books)[0])
+    with pytest.raises(AirflowFailException, match="trigger `decide_pending` anew"):
+        task.execute({"ti": SimpleNamespace(try_number=2)})
+
+
+def test_what_is_shown_are_ids_and_figures_and_no_markup(settings):
+    contract_id = "![x](http://evil.example/) <b>{{ 7*7 }}</b> www.evil.example"
+    build(settings, AccountMonth(contract_id=contract_id, status="held", held_digest="a" * 64, credit_status="held"))
+    (question,) = questions(settings)
+    task = AskForDecision(task_id="decide", question=question)
+    assert task.subject == f"held:{contract_id}:2026-03"
+    assert tuple(task.template_fields) == ()  # what exports say is never a template
+    assert "Prepared by schedule, who cannot decide on it" in task.body
+    assert r"uptime 99\.5 \%" in task.body
+    assert (task.options, task.defaults, list(task.params)) == (["Approve", "Reject"], None, ["because"])
+
+
+def test_text_of_ids_shows_as_it_is():
+    from slaledger.questions import _plain
+
+    assert _plain("a\n\n# b ![x](http://e.example)") == r"a \# b \!\[x\]\(http\:\/\/e\.example\)"
