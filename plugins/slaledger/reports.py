@@ -102,6 +102,11 @@ def month_reports(result: RunResult, *, month: str, is_closing: bool) -> Iterato
             f"{REMEDIES.get(reason, 'See `marts.fct_findings`.').format(currency=escape(figure.currency or ''))}"
         )
     if is_closing:
+        if result.posted_as_of:
+            yield (
+                f"[yellow]warning[/yellow] {month} had been posted as of {result.posted_as_of.isoformat()}, which is "
+                "later: it now stands as of this run's instant. If that was not meant, close it as of the later one."
+            )
         nothing = "Nothing is owed beyond what was posted: no line appended."
         yield _lines_table(result.lines) if result.lines else nothing
 
@@ -173,10 +178,14 @@ def pending_table(decisions: list[Any]) -> RenderableType:
     if not decisions:
         return "Nothing waits for a decision."
     table = Table(title="Waiting for a decision", title_justify="left")
-    for name in ("id", "kind", "about"):
+    for name in ("id", "prepared by", "about"):
         table.add_column(name, no_wrap=name == "id")
     for decision in decisions:
-        table.add_row(escape(decision.pending_id), decision.kind, escape(decision.description))
+        table.add_row(escape(decision.pending_id), escape(decision.prepared_by), escape(decision.description))
+    table.caption = (
+        "`sla approve ID --by NAME --because TEXT`, or `sla reject …`, by somebody else than who prepared it; or "
+        "trigger decide_pending in Airflow's page."
+    )
     return table
 
 

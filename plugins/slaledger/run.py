@@ -91,6 +91,7 @@ class RunResult:
     rows_read: int
     rows_quarantined: int
     lines: list[dict[str, Any]] = field(default_factory=list)
+    posted_as_of: datetime | None = None  # where the month had been posted as of a later instant than this run's
 
     @property
     def left(self) -> list[MonthFigure]:
@@ -294,7 +295,17 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
             "from billing.credit_line_items where run_id = %s order by account_id, contract_id, basis",
             [run_id],
         ).fetchall()
+        posted = connection.execute(
+            """
+            select max(postings.as_of)
+            from billing.postings
+            inner join audit.builds on postings.service_month = builds.service_month
+            where builds.run_id = %s and postings.as_of > builds.as_of
+            """,
+            [run_id],
+        ).fetchone()
     assert counts is not None
+    assert posted is not None
     names = ("line_item_id", "entry_type", "basis", "account_id", "contract_id", "amount", "currency")
     return RunResult(
         run_id=run_id,
@@ -304,4 +315,5 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
         rows_read=int(counts[1]),
         rows_quarantined=int(counts[2]),
         lines=[dict(zip(names, line, strict=True)) for line in lines],
+        posted_as_of=posted[0],
     )
