@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from slaledger.feeds import bodies
-from slaledger.feeds.bodies import MAX_ROW_BYTES, Line
+from slaledger.feeds.bodies import Line
+from slaledger.feeds.limits import MAX_ROW_BYTES
 from slaledger.feeds.reasons import ObjectRejected
 
 

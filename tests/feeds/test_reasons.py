@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slaledger.feeds import checks
+from slaledger.feeds import checks, limits
 from slaledger.feeds.reasons import OBJECT_REASONS, ROW_REASONS, ObjectRejected, reference_page
 from slaledger.feeds.registry import CHECKS, FEEDS, read_rows
 from slaledger.feeds.rows import Notes, Record, Reject
@@ -285,8 +285,9 @@ OBJECTS = [
 
 # Reached where S3 is: tests/landing.
 OF_THE_STORE = {"object_unreadable", "checksum_mismatch"}
-# Reached by its own test below: 20 million rows take their time.
-OF_SIZE = {"too_many_rows"}
+# Reached by tests of their own: 20 million rows take their time (below), others take a child process
+# (tests/reliability/test_bombs.py).
+OF_SIZE = {"too_many_rows", "object_too_large", "parquet_limit"}
 
 
 @pytest.mark.parametrize(("feed", "body", "code"), ROWS)
@@ -315,7 +316,7 @@ def test_first_line_that_is_broken_is_a_row(tmp_path: Path, feed: str, row: obje
 
 def test_object_of_too_many_rows_is_rejected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit on rows holds, here a lower one."""
-    monkeypatch.setattr(checks, "_MAX_ROWS", 2)
+    monkeypatch.setattr(limits, "MAX_CHECK_ROWS", 2)
     with pytest.raises(ObjectRejected) as caught:
         read(tmp_path, CHECKS.name, ndjson(CHECK, CHECK, CHECK))
     assert caught.value.code == "too_many_rows"

@@ -12,6 +12,7 @@ import zipfile
 import pytest
 
 from slaledger import landing, objects, warehouse
+from slaledger.feeds import limits
 from slaledger.feeds.registry import FEEDS
 from slaledger.landing.listing import batches as by_bytes
 from slaledger.landing.rows import land as land_rows
@@ -449,3 +450,14 @@ def test_months_that_another_word_on_the_same_thing_touches(bucket: Bucket) -> N
     assert touched("status_page/statuspage/e", listing, exported_at="2026-07-05T00:00:00Z") == until_now
     summary = page(status={}, scheduled_maintenances=[])
     assert touched("status_page/statuspage/f", summary, exported_at="2026-07-06T00:00:00Z") == until_now
+
+
+def test_object_over_the_limit_is_not_read(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limit on objects holds, here a lower one: what is exactly of it is read."""
+    body = json.dumps(CLAIM) + "\n"
+    bucket.put("claims/a", body)
+    bucket.put("claims/b", body + " ")
+    monkeypatch.setattr(limits, "MAX_OBJECT_BYTES", len(body))
+    bucket.land()
+    assert bucket.counts("claims/a") == ("loaded", None, 1, 1, 0, 0)
+    assert bucket.counts("claims/b") == ("quarantined", "object_too_large", 0, 0, 0, 0)

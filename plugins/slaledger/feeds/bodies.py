@@ -10,19 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from slaledger.feeds import limits
+from slaledger.feeds.limits import MAX_ROW_BYTES
 from slaledger.feeds.reasons import ObjectRejected
-
-MAX_ROW_BYTES = 1 << 20
-MAX_DOCUMENT_BYTES = 64 << 20
-
-# A gzip stream may inflate to the floor in any case, then at most by the ratio, then no further.
-_INFLATE_FLOOR_BYTES = 64 << 20
-_INFLATE_RATIO = 150
-_INFLATE_LIMIT_BYTES = 8 << 30
 
 _CHUNK_BYTES = 1 << 18
 _GZIP_MAGIC = b"\x1f\x8b"
 _FOREIGN_MAGICS = {
+    _GZIP_MAGIC: "gzip within gzip",
     b"PK\x03\x04": "a zip archive",
     b"BZh": "bzip2",
     b"\xfd7zXZ\x00": "xz",
@@ -33,6 +28,9 @@ _FOREIGN_MAGICS = {
     b"<": "XML or HTML",
 }
 PARQUET_MAGIC = b"PAR1"
+# A tar archive says what it is behind the name and the mode of its first file.
+_TAR_MAGIC = slice(257, 262), b"ustar"
+_START_BYTES = 512
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def first_bytes(path: Path) -> bytes:
     with open_body(path) as body:
         while chunk := body.read(_CHUNK_BYTES):
             if found := chunk.lstrip():
-                return found[:64]
+                return (found + body.read(_START_BYTES))[:_START_BYTES]
     return b""
 
 
@@ -90,6 +88,9 @@ def refuse_foreign(start: bytes) -> None:
     for magic, name in _FOREIGN_MAGICS.items():
         if start.startswith(magic):
             raise ObjectRejected("wrong_format", f"the content is {name}")
+    place, magic = _TAR_MAGIC
+    if start[place] == magic:
+        raise ObjectRejected("wrong_format", "the content is a tar archive")
 
 
 def lines(body: BinaryIO, number: int = 0) -> Iterator[Line]:
@@ -114,8 +115,8 @@ def document(path: Path, *, errors: str = "strict") -> str:
     Raises `ObjectRejected` where it is over 64 MiB or, else, no UTF-8.
     """
     with open_body(path) as body:
-        content = body.read(MAX_DOCUMENT_BYTES + 1)
-    if len(content) > MAX_DOCUMENT_BYTES:
+        content = body.read(limits.MAX_DOCUMENT_BYTES + 1)
+    if len(content) > limits.MAX_DOCUMENT_BYTES:
         raise ObjectRejected("document_too_large", "the document is over 64 MiB")
     try:
         return content.decode("utf-8", errors)
@@ -155,7 +156,7 @@ class _Inflater(io.RawIOBase):
         self._pending = b""
         self._is_padding = False
         self._inflated = 0
-        self._limit = min(_INFLATE_LIMIT_BYTES, max(_INFLATE_FLOOR_BYTES, size * _INFLATE_RATIO))
+        self._limit = min(limits.INFLATE_LIMIT_BYTES, max(limits.INFLATE_FLOOR_BYTES, size * limits.INFLATE_RATIO))
 
     def readable(self) -> bool:
         return True

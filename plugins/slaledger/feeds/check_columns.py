@@ -13,8 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from slaledger.feeds import values
-from slaledger.feeds.bodies import MAX_ROW_BYTES, Line
+from slaledger.feeds.bodies import Line
 from slaledger.feeds.csv_records import Header
+from slaledger.feeds.limits import MAX_ROW_BYTES
 from slaledger.feeds.reasons import RowRejected
 from slaledger.feeds.rows import Notes, parse_line
 from slaledger.streaks import STATUSES, Checks, Pair, concatenate, microseconds
@@ -28,6 +29,7 @@ Known = Mapping[str, Collection[str]]
 
 _MAX_SHAPES = 6
 _WORTH_LEARNING = 64
+_MAX_SHAPE_KEYS = 50
 _FIELDS = ("monitor_id", "location", "checked_at", "status")
 
 _INSTANT = (
@@ -87,6 +89,8 @@ class NdjsonColumns:
         except RowRejected:
             return False
         shape = tuple(row)
+        if len(shape) > _MAX_SHAPE_KEYS:
+            return False
         is_flat = not any(isinstance(value, (dict, list)) for value in row.values())
         if not is_flat or shape in self._shapes or not all(_SIMPLE_KEY.fullmatch(key) for key in shape):
             return False

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaledger.feeds import strict_json
-from slaledger.feeds.bodies import MAX_ROW_BYTES
 from slaledger.feeds.check_columns import Known, vouch_columns
+from slaledger.feeds.limits import (
+    INFLATE_FLOOR_BYTES,
+    INFLATE_RATIO,
+    MAX_CHECK_ROWS,
+    MAX_COLUMNS,
+    MAX_ROW_BYTES,
+    PARQUET_BATCH_BYTES,
+    PARQUET_CHUNK_BYTES,
+    PARQUET_FOOTER_BYTES,
+)
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 from slaledger.feeds.registry import CHECKS
 from slaledger.feeds.rows import Notes
@@ -18,6 +27,7 @@ from slaledger.streaks import Checks
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _BATCH_ROWS = 1 << 17
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -34,25 +44,89 @@ def batches(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    _check_footer(path)
     try:
         with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if missing := [name for name in CHECKS.required if names.count(name) != 1]:
-                raise ObjectRejected("parquet_columns", f"the columns hold {', '.join(missing)} not exactly once")
-            for name in names:
-                if name not in CHECKS.fields:
-                    notes.see_field(name)
+            columns = _columns(file.schema_arrow, notes)
+            texts = _check_metadata(file.metadata, columns, path.stat().st_size)
+        # Texts that the file says once, for many rows, are not written out before it is known what they take.
+        with pq.ParquetFile(path, read_dictionary=texts) as file:
             number = 1
-            columns = [name for name in CHECKS.fields if name in names]
             for batch in file.iter_batches(_BATCH_ROWS, columns=columns):
-                checks, is_vouched = _vouch(batch, known, latest)
-                others = [(int(index), _row(batch, int(index))) for index in np.flatnonzero(~is_vouched)]
-                yield number, checks.select(is_vouched), others
-                number += len(batch)
+                for part in _parts(batch):
+                    checks, is_vouched = _vouch(part, known, latest)
+                    others = [(int(index), _row(part, int(index))) for index in np.flatnonzero(~is_vouched)]
+                    yield number, checks.select(is_vouched), others
+                    number += len(part)
     except (pa.ArrowException, OSError) as error:
         raise ObjectRejected(
             "parquet_unreadable", f"the Parquet file cannot be read ({type(error).__name__})"
         ) from None
+
+
+def _check_footer(path: Path) -> None:
+    """Raise `ObjectRejected` where parsing the footer alone would take too much."""
+    with path.open("rb") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(4), "little")
+    if PARQUET_FOOTER_BYTES < length < size:
+        raise ObjectRejected("parquet_limit", f"the footer has {length} bytes, over {PARQUET_FOOTER_BYTES}")
+
+
+def _columns(schema: pa.Schema, notes: Notes) -> list[str]:
+    """The contract's columns that the file has."""
+    import pyarrow as pa
+
+    names = schema.names
+    if len(names) > MAX_COLUMNS:
+        raise ObjectRejected("parquet_columns", f"the file has over {MAX_COLUMNS} columns")
+    if missing := [name for name in CHECKS.required if names.count(name) != 1]:
+        raise ObjectRejected("parquet_columns", f"the columns hold {', '.join(missing)} not exactly once")
+    if nested := [name for name in CHECKS.required if pa.types.is_nested(schema.field(name).type)]:
+        raise ObjectRejected("parquet_columns", f"the columns {', '.join(nested)} are lists or structures")
+    for name in names:
+        if name not in CHECKS.fields:
+            notes.see_field(name)
+    return list(CHECKS.required)
+
+
+def _check_metadata(metadata: pq.FileMetaData, columns: Collection[str], size: int) -> list[str]:
+    """The columns that come with a dictionary; raises `ObjectRejected` where what the footer declares is too much."""
+    if metadata.num_rows > MAX_CHECK_ROWS:
+        raise ObjectRejected("too_many_rows", f"over {MAX_CHECK_ROWS} rows")
+    chunks = [
+        chunk
+        for group in range(metadata.num_row_groups)
+        for chunk in map(metadata.row_group(group).column, range(metadata.num_columns))
+        if chunk.path_in_schema in columns
+    ]
+    unpacked = sum(chunk.total_uncompressed_size for chunk in chunks)
+    if any(chunk.total_uncompressed_size > PARQUET_CHUNK_BYTES for chunk in chunks) or unpacked > max(
+        INFLATE_FLOOR_BYTES, size * INFLATE_RATIO
+    ):
+        raise ObjectRejected("parquet_limit", f"the columns unpack to {unpacked} bytes")
+    return sorted({chunk.path_in_schema for chunk in chunks if chunk.has_dictionary_page})
+
+
+def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """The batch, cut until its texts, written out, take no more than they may; or each row by itself."""
+    if len(batch) > 1 and sum(map(_written_bytes, batch.columns)) > PARQUET_BATCH_BYTES:
+        half = len(batch) // 2
+        yield from _parts(batch.slice(0, half))
+        yield from _parts(batch.slice(half))
+    else:
+        yield batch
+
+
+def _written_bytes(column: pa.Array) -> int:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return column.nbytes
+    lengths = pc.binary_length(column.dictionary)
+    return pc.sum(lengths.take(column.indices).cast(pa.int64())).as_py() or 0
 
 
 def _vouch(batch: pa.RecordBatch, known: Known, latest: datetime) -> tuple[Checks, np.ndarray]:
@@ -98,14 +172,16 @@ def _instants(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _row(batch: pa.RecordBatch, index: int) -> dict[str, Any]:
-    """One row, its texts as bytes: Parquet does not promise that they are UTF-8."""
+    """One row, its texts as bytes: Parquet does not promise that they are UTF-8. Of an endless one, its start."""
     import pyarrow as pa
 
     row: dict[str, Any] = {}
     for name in batch.schema.names:
-        scalar = _plain(batch.column(name))[index]
+        scalar = batch.column(name)[index]
+        if pa.types.is_dictionary(scalar.type):
+            scalar = scalar.value
         if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
-            row[name] = scalar.cast(pa.large_binary()).as_py()
+            row[name] = scalar.as_buffer()[: MAX_ROW_BYTES + 1].to_pybytes() if scalar.is_valid else None
         elif pa.types.is_timestamp(scalar.type) and scalar.is_valid:
             row[name] = _instant_text(scalar).encode()
         elif scalar.is_valid and not isinstance(scalar.as_py(), (bool, int, float)):
@@ -117,6 +193,8 @@ def _row(batch: pa.RecordBatch, index: int) -> dict[str, Any]:
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row as the strict rule reads it. Raises `RowRejected` for what is no text."""
+    if sum(len(value) for value in row.values() if isinstance(value, bytes)) > MAX_ROW_BYTES:
+        raise RowRejected("row_too_long", "the row is over 1 MiB")
     texts = {}
     for name, value in row.items():
         try:
@@ -124,8 +202,6 @@ def plain(row: Mapping[str, Any]) -> dict[str, Any]:
         except UnicodeDecodeError:
             raise RowRejected("invalid_utf8", f"`{name}` is no valid UTF-8") from None
     strict_json.check(texts)
-    if sum(len(value) for value in row.values() if isinstance(value, bytes)) > MAX_ROW_BYTES:
-        raise RowRejected("row_too_long", "the row is over 1 MiB")
     return texts
 
 

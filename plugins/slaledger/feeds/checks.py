@@ -11,9 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from slaledger.feeds import csv_records, values
+from slaledger.feeds import csv_records, limits, values
 from slaledger.feeds.bodies import (
-    MAX_ROW_BYTES,
     PARQUET_MAGIC,
     Line,
     first_bytes,
@@ -29,7 +28,6 @@ from slaledger.feeds.rows import Notes, Reject, by_digest, kept, parse_line, ref
 from slaledger.streaks import STATUSES, Checks, Pair, microseconds
 
 _BLOCK_BYTES = 4 << 20
-_MAX_ROWS = 20_000_000
 
 
 @dataclass
@@ -73,8 +71,8 @@ def read(path: Path, format: str, known: Known, latest: datetime, notes: Notes) 
     reader = _read_parquet if format == "parquet" else _read_text
     for batch in reader(path, format, judge, notes):
         rows += batch.rows
-        if rows > _MAX_ROWS:
-            raise ObjectRejected("too_many_rows", f"over {_MAX_ROWS} rows")
+        if rows > limits.MAX_CHECK_ROWS:
+            raise ObjectRejected("too_many_rows", f"over {limits.MAX_CHECK_ROWS} rows")
         yield batch
 
 
@@ -159,7 +157,7 @@ def _read_text(path: Path, format: str, judge: _Judge, notes: Notes) -> Iterator
             else CsvColumns(judge.known, judge.latest, header)
         )
         while block := body.read(_BLOCK_BYTES):
-            block += body.readline(MAX_ROW_BYTES)
+            block += body.readline(limits.MAX_ROW_BYTES)
             vouched = columns.vouch(block)
             if vouched is None:
                 # A line over the limit, or a record over several lines: from here on record by record.

@@ -8,7 +8,8 @@ import io
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from slaledger.feeds.bodies import MAX_ROW_BYTES, Line
+from slaledger.feeds.bodies import Line
+from slaledger.feeds.limits import MAX_COLUMNS, MAX_ROW_BYTES
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 
 # A field may be as long as a row; rows are capped before they come here.
@@ -39,6 +40,8 @@ def read_header(records: Iterator[Line], required: Collection[str]) -> Header | 
     except RowRejected as error:
         code = "invalid_encoding" if error.code == "invalid_utf8" else "csv_header"
         raise ObjectRejected(code, f"the header cannot be read: {error.reason}") from None
+    if len(columns) > MAX_COLUMNS:
+        raise ObjectRejected("csv_header", f"the header has over {MAX_COLUMNS} columns")
     if len(set(columns)) != len(columns):
         raise ObjectRejected("csv_header", "the header has a column twice")
     if missing := [column for column in required if column not in columns]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from slaledger.feeds import strict_json
-from slaledger.feeds.bodies import MAX_ROW_BYTES, document, first_bytes, refuse_foreign
+from slaledger.feeds.bodies import document, first_bytes, refuse_foreign
+from slaledger.feeds.limits import MAX_DOCUMENT_VALUES, MAX_ROW_BYTES
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 
 
@@ -21,10 +22,18 @@ def load(path: Path) -> Any:
         return None
     try:
         # Bad bytes cost the row that holds them, and nothing where no row does.
-        root = strict_json.loads(document(path, errors="surrogateescape"))
+        root = strict_json.loads(_bounded(document(path, errors="surrogateescape")))
     except strict_json.NotJson as error:
         raise ObjectRejected("not_json", error.reason) from None
     return root
+
+
+def _bounded(text: str) -> str:
+    """The text, if it is of no more values than memory has room for. Raises `ObjectRejected`."""
+    # At most: some of them may stand in texts.
+    if text.count(",") + text.count("[") + text.count("{") > MAX_DOCUMENT_VALUES:
+        raise ObjectRejected("document_too_large", f"the document has over {MAX_DOCUMENT_VALUES} values")
+    return text
 
 
 def lists(root: Any, names: Collection[str]) -> dict[str, list[Any]]:

@@ -102,7 +102,11 @@ OBJECT_REASONS = _listed(
     Reason("gzip_truncated", "The gzip stream ends early.", "Upload the object again, whole."),
     Reason("gzip_corrupt", "The gzip stream is damaged, or followed by something else.", "Upload it again."),
     Reason("inflate_limit", "The gzip stream inflates beyond reason.", "Export smaller objects."),
-    Reason("csv_header", "The CSV header lacks a required column, or has one twice.", "Export every column once."),
+    Reason(
+        "csv_header",
+        "The CSV header lacks a required column, has one twice, or over 1,000.",
+        "Export every column once.",
+    ),
     Reason("csv_quotes", "Quotes are unbalanced: rows cannot be told apart.", "Export RFC 4180 CSV."),
     Reason("not_ndjson", "The object is a JSON array or pretty-printed.", "Export one JSON object a line."),
     Reason(
@@ -114,10 +118,20 @@ OBJECT_REASONS = _listed(
         "The document has no lists of `tickets`, `ticket_events` or `users`, or one of them is no list.",
         "Export the pages of Zendesk's incremental exports as they are.",
     ),
-    Reason("document_too_large", "The document is over 64 MiB.", "Export pages."),
+    Reason("object_too_large", "The object is over 8 GiB.", "Export smaller objects."),
+    Reason("document_too_large", "The document is over 64 MiB, or a million values.", "Export pages."),
     Reason("too_many_rows", "The object has over 20 million rows.", "Export smaller objects."),
     Reason("parquet_unreadable", "The Parquet file cannot be read.", "Export it again."),
-    Reason("parquet_columns", "The Parquet file lacks a required column, or has one twice.", "Export every column."),
+    Reason(
+        "parquet_columns",
+        "The Parquet file lacks a required column, has one twice or of lists, or over 1,000 columns.",
+        "Export every column of the contract, once and flat.",
+    ),
+    Reason(
+        "parquet_limit",
+        "The Parquet file unpacks beyond reason, or its footer is over 4 MiB.",
+        "Export smaller objects, of row groups of at most a million rows.",
+    ),
 )
 
 # Of S3, not of the object: what it gives another time may be whole.
@@ -135,6 +149,11 @@ OBSERVATIONS = _listed(
         "malformed_metadata",
         "An object's `exported-at` or `complete` cannot be read: LastModified, or false, holds.",
         "Set them as an instant with an offset, and `true`.",
+    ),
+    Reason(
+        "terms_version_changed",
+        "A version of terms was landed before with other content, which stands (rule T1).",
+        "Give the change a version of its own.",
     ),
     Reason(
         "more_pages",

@@ -13,13 +13,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from slaledger.feeds.limits import MAX_DEPTH, MAX_DIGITS
 from slaledger.feeds.reasons import RowRejected
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BAD_BYTE = re.compile("[\udc80-\udcff]")  # as `surrogateescape` leaves it
-_MAX_DIGITS = 30
-# Far below what the parser takes, so that where it ends does not hang on who called it.
-_MAX_DEPTH = 256
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,13 @@ def _constant(name: str) -> Fault:
 
 
 def _integer(digits: str) -> int | Fault:
-    if len(digits) <= _MAX_DIGITS:
+    if len(digits) <= MAX_DIGITS:
         return int(digits)
     return Fault("number_out_of_range", "a number has over 30 digits", digits)
 
 
 def _number(digits: str) -> float | Fault:
-    number = float(digits) if len(digits) <= 2 * _MAX_DIGITS else math.inf
+    number = float(digits) if len(digits) <= 2 * MAX_DIGITS else math.inf
     if math.isfinite(number):
         return number
     return Fault("number_out_of_range", "a number is too large or too long", digits)
@@ -92,8 +90,8 @@ def check(value: Any) -> None:
     pending = [(value, 1)]
     while pending:
         item, depth = pending.pop()
-        if depth > _MAX_DEPTH:
-            raise RowRejected("too_deep", f"the JSON is nested over {_MAX_DEPTH} deep")
+        if depth > MAX_DEPTH:
+            raise RowRejected("too_deep", f"the JSON is nested over {MAX_DEPTH} deep")
         if isinstance(item, Repeating):
             raise RowRejected("duplicate_key", "an object has one key twice")
         if isinstance(item, str):

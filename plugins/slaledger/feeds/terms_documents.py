@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from slaledger.feeds import values
-from slaledger.feeds.bodies import MAX_ROW_BYTES, document, first_bytes, refuse_foreign
+from slaledger.feeds.bodies import document, first_bytes, refuse_foreign
+from slaledger.feeds.limits import MAX_ROW_BYTES
 from slaledger.feeds.reasons import RowRejected
 from slaledger.feeds.rows import Notes, Record, Reject, safe
 

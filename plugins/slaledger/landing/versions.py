@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slaledger import objects, warehouse
+from slaledger.feeds import limits
 from slaledger.feeds.reasons import OF_THE_STORE, ObjectRejected, RowRejected
 from slaledger.feeds.registry import CHECKS, Feed, feed_of
 from slaledger.feeds.rows import Notes, safe
@@ -75,7 +76,11 @@ def fetch(
     """Read one version; what S3 does not give, or gives damaged, is an object to be quarantined whole."""
     fetched = fault = None
     try:
+        if version.size_bytes > limits.MAX_OBJECT_BYTES:
+            raise ObjectRejected("object_too_large", f"the object has {version.size_bytes} bytes")
         fetched = objects.fetch(settings.exports, version, directory)
+    except ObjectRejected as error:
+        fault = error
     except objects.ObjectMissing:
         fault = ObjectRejected("object_unreadable", "S3 lists the object but does not give it")
     except objects.ObjectCorrupt:
@@ -88,12 +93,10 @@ def fetch(
             exported_at = as_instant(stated, "exported-at")
         except RowRejected:
             detail = "exported-at is no instant with an offset: LastModified holds"
-            notes.observations.append(("malformed_metadata", version.key, detail))
+            notes.observations.append(("malformed_metadata", None, detail))
     complete = metadata.get("complete", "false")
     if complete not in ("true", "false"):
-        notes.observations.append(
-            ("malformed_metadata", version.key, "complete is neither true nor false: false holds")
-        )
+        notes.observations.append(("malformed_metadata", None, "complete is neither true nor false: false holds"))
     return Landing(
         object_id=identity,
         version=version,
@@ -171,16 +174,17 @@ def _land(connection: psycopg.Connection, settings: Settings, landing: Landing, 
 
 
 def _observe_landing(connection: psycopg.Connection, landing: Landing) -> None:
-    observations = [
-        (
-            "unknown_field",
-            landing.version.key,
-            landing.object_id,
-            f"the contract does not know the field {name}: it is ignored",
-        )
-        for name in sorted(landing.notes.unknown_fields)
+    notes = landing.notes
+    remarks = [
+        ("unknown_field", None, f"the contract does not know the field {name}: it is ignored")
+        for name in sorted(notes.unknown_fields)
     ]
-    observations += [(code, subject, landing.object_id, detail) for code, subject, detail in landing.notes.observations]
-    observe(connection, observations)
+    observe(
+        connection,
+        [
+            (code, safe(landing.version.key, 300) if subject is None else subject, landing.object_id, detail)
+            for code, subject, detail in [*remarks, *notes.observations]
+        ],
+    )
     if landing.version.is_latest and landing.version.is_deleted:
         observe_deleted(connection, landing.version.key, landing.object_id)

@@ -23,6 +23,8 @@ MAX_DIGITS = 30
 MAX_DEPTH = 256
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
+# Archives that hold a text as it is, and mark-up: what stands in them on lines of its own is no row.
+NO_TEXT = re.compile(rb"\s*(?:PK\x03\x04|7z\xbc\xaf|%PDF|<|.{257}ustar)", re.DOTALL)
 
 Record = TypeVar("Record")
 Fields = Mapping[str, Any]
@@ -137,7 +139,10 @@ def plain(body: bytes) -> bytes:
             raise Unreadable(f"its gzip is broken: {error}") from error
     if body.startswith(UTF16_BOMS):
         raise Unreadable("it is UTF-16")
-    return body.removeprefix(BOM)
+    body = body.removeprefix(BOM)
+    if NO_TEXT.match(body):
+        raise Unreadable("it is an archive, or mark-up")
+    return body
 
 
 def ndjson(body: bytes) -> Iterator[Framed]:
