@@ -1,0 +1,407 @@
+"""A superuser changes the books by hand, every trigger and constraint off: `sla verify` says where."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from slaledger import approvals, delivery, evidence, ledger
+from slaledger.ledger import anchored_books, canonical, chain, verification
+from slaledger.settings import Settings
+from slaledger.warehouse import connect
+from tests.ledger.books import AS_OF, MARCH, MARTS_SQL, AccountMonth, build, publish_terms, rows, validate
+from tests.reliability.scale import scaled
+from tests.support.copies import copied
+
+# Table -> how `sla verify` names a row of it, and by which column.
+TABLES = {
+    "billing.credit_line_items": ("line", "line_item_id"),
+    "billing.sla_statements": ("statement", "statement_id"),
+    "billing.postings": ("posting", "posting_number"),
+    "billing.evidence": ("evidence", "evidence_sha256"),
+    "billing.deliveries": ("delivery of posting", "posting_number"),
+    "audit.decisions": ("decision", "decision_id"),
+    "billing.ledger": ("posting", None),
+}
+
+APRIL = {"service_month": MARCH.replace(month=4), "as_of": AS_OF + timedelta(days=31)}
+
+
+@dataclass(frozen=True)
+class Tamper:
+    """Something done to the books, and the rows that may be named for it (none: any)."""
+
+    what: str
+    do: Callable[[psycopg.Connection], object]
+    names: frozenset[str] = frozenset()
+
+
+def post(settings: Settings, *months: AccountMonth, run_id: str | None = None) -> str:
+    """What the DAG does: post, anchor, drop."""
+    if run_id is None:
+        run_id = build(settings, *months)
+        validate(settings, run_id)
+    with ledger.anchored(settings):
+        ledger.post_month(settings, run_id=run_id)
+    delivery.deliver(settings, run_id=run_id)
+    return run_id
+
+
+def write_history(settings: Settings) -> Iterator[None]:
+    """Five postings: a month's credits; goodwill; then, after a pause, a revision; a decrease; another month's."""
+    low, other = AccountMonth(contract_id="K-1"), AccountMonth(contract_id="K-2", currency="JPY", amount=Decimal(100))
+    high = replace(low, amount=Decimal(100), credit_percent=Decimal(10), uptime_percent=Decimal("98.5"))
+    post(settings, high, other, AccountMonth(contract_id="K-3"))
+    given = approvals.goodwill(
+        settings, contract_id="K-2", service_month=MARCH, amount="5", by="Ada", because="a bad day", prepared_by="Bob"
+    )
+    with ledger.anchored(settings):
+        delivery.deliver(settings, run_id=given.run_id)
+    yield
+    run_id = post(settings, low, other, AccountMonth(contract_id="K-3"), AccountMonth(contract_id="K-4"))
+    approvals.decide(settings, "decrease:K-1:2026-03:availability", is_approved=True, by="Ada", because="restated")
+    post(settings, run_id=run_id)
+    run_id = build(settings, AccountMonth(contract_id="K-1"), AccountMonth(contract_id="K-2"), **APRIL)
+    validate(settings, run_id)
+    post(settings, run_id=run_id)
+
+
+@dataclass(frozen=True)
+class History:
+    """Whole books, and what they were two postings in."""
+
+    books: Settings
+    older: Settings
+
+
+@pytest.fixture(scope="module")
+def history(fresh_settings: Settings) -> Iterator[History]:
+    with connect(fresh_settings.warehouse) as connection:
+        connection.execute(MARTS_SQL)
+    publish_terms(fresh_settings)
+    steps = write_history(fresh_settings)
+    next(steps)
+    with copied(fresh_settings) as older:
+        list(steps)
+        report = evidence.verify_books(fresh_settings)
+        assert (report.is_intact, report.postings, report.lines, report.unanchored) == (True, 5, 8, 0), report
+        yield History(fresh_settings, older)
+
+
+@contextmanager
+def lawless(settings: Settings) -> Iterator[Settings]:
+    """A copy whose superuser has taken every trigger and constraint off, and can put all rows back."""
+    with copied(settings) as copy:
+        with connect(copy.warehouse) as connection:
+            connection.execute(
+                """
+                do $$
+                declare
+                    thing record;
+                begin
+                    for thing in
+                        select conrelid::regclass as of_table, conname from pg_constraint
+                        where
+                            conrelid in (
+                                select oid from pg_class
+                                where relnamespace = 'billing'::regnamespace or oid = 'audit.decisions'::regclass
+                            )
+                            and contype in ('c', 'u', 'p', 'f')
+                    loop
+                        execute format(
+                            'alter table %s drop constraint if exists %I cascade', thing.of_table, thing.conname
+                        );
+                    end loop;
+                end $$;
+                alter table audit.decisions alter column decision_id drop identity;
+                create schema kept;
+                """
+            )
+            for table in TABLES:
+                connection.execute(f"alter table {table} disable trigger all")
+                connection.execute(f"create table kept.{table.partition('.')[2]} as table {table}")
+        yield copy
+
+
+@contextmanager
+def tampered(settings: Settings, tamper: Tamper) -> Iterator[None]:
+    with connect(settings.warehouse) as connection:
+        tamper.do(connection)
+    yield
+    with connect(settings.warehouse) as connection:
+        for table in TABLES:
+            connection.execute(f"delete from {table}")
+            connection.execute(f"insert into {table} table kept.{table.partition('.')[2]}")
+
+
+def other(value: Any, kind: str, is_nullable: bool, chance: random.Random) -> Any:
+    """Another value of the type: never one that says the same."""
+    if value is not None and is_nullable and chance.random() < 0.2:
+        return None
+    match kind:
+        case "text":
+            return f"{value or ''}{chance.choice('abcxyz09')}"
+        case "numeric":
+            return (value or Decimal(0)) + Decimal(chance.randrange(1, 10**6)) / 10**6
+        case "integer" | "bigint":
+            return (value or 0) + chance.randrange(1, 1000)
+        case "boolean":
+            return not value
+        case "date":
+            return (value or MARCH) + timedelta(days=chance.randrange(1, 1000))
+        case "timestamp with time zone":
+            return (value or AS_OF) + timedelta(microseconds=chance.randrange(1, 10**12))
+        case "uuid":
+            return uuid.UUID(int=chance.getrandbits(128))
+        case "text[]":
+            return [*value, "f" * 64] if not value or chance.random() < 0.5 else value[1:]
+        case "jsonb":
+            return Jsonb({**value, chance.choice(["USD", "EUR"]): str(chance.randrange(10**6, 10**9))})
+    raise AssertionError(f"no other value of {kind}")
+
+
+def columns(connection: psycopg.Connection, table: str) -> list[tuple[str, str, bool]]:
+    return connection.execute(
+        """
+        select attname::text, format_type(atttypid, atttypmod), not attnotnull from pg_attribute
+        where attrelid = %s::regclass and attnum > 0 and not attisdropped order by attnum
+        """,
+        (table,),
+    ).fetchall()
+
+
+def one_field(settings: Settings, chance: random.Random, table: str, column: str | None = None) -> Tamper:
+    """Any value of any row and column."""
+    with connect(settings.warehouse) as connection:
+        found = [each for each in columns(connection, table) if column in (None, each[0])]
+        name, kind, is_nullable = chance.choice(found)
+        with connection.cursor(row_factory=dict_row) as cursor:
+            row = chance.choice(
+                cursor.execute(f"select *, to_jsonb(rows) as whole from {table} as rows order by whole").fetchall()
+            )
+    value = other(row[name], kind, is_nullable, chance)
+    what, key = TABLES[table]
+    names = {f"{what} {row[key]}", f"{what} {value if name == key else row[key]}"} if key else {"posting 1"}
+    if name == "decision_id":
+        # The row is there under a number that no posting covers.
+        names = set()
+
+    def do(connection: psycopg.Connection) -> None:
+        update = sql.SQL("update {} as rows set {} = %s where to_jsonb(rows) = %s").format(
+            sql.SQL(table), sql.Identifier(name)
+        )
+        assert connection.execute(update, (value, Jsonb(row["whole"]))).rowcount == 1
+
+    return Tamper(f"{table}.{name} of {row.get(key)} set to {value!r}", do, frozenset(names))
+
+
+def swapped(settings: Settings, chance: random.Random) -> Tamper:
+    """Two rows change places, or a figure."""
+    table = chance.choice(["billing.credit_line_items", "billing.sla_statements", "billing.postings"])
+    what, key = TABLES[table]
+    with connect(settings.warehouse) as connection:
+        keys = [found for (found,) in connection.execute(f"select {key} from {table}")]
+        one, two = chance.sample(keys, 2)
+        named = [
+            name
+            for name, _, _ in columns(connection, table)
+            if connection.execute(
+                f"select count(distinct to_jsonb({name})) = 2 from {table} where {key} = any(%s)", ([one, two],)
+            ).fetchone()[0]
+        ]
+    name = chance.choice(named)
+    statement = f"""
+        update {table} as here set {name} = there.{name}
+        from {table} as there
+        where here.{key} = any(%(keys)s) and there.{key} = any(%(keys)s) and here.{key} <> there.{key}
+    """
+    return Tamper(
+        f"{table}.{name} of {one} and {two} swapped",
+        lambda connection: connection.execute(statement, {"keys": [one, two]}),
+        frozenset({f"{what} {one}", f"{what} {two}"}),
+    )
+
+
+def deleted(settings: Settings, chance: random.Random) -> Tamper:
+    """One row is gone: a line from the middle or the end, a posting, a statement, evidence, a decision."""
+    table = chance.choice([table for table in TABLES if table not in ("billing.ledger", "billing.deliveries")])
+    key = TABLES[table][1]
+    gone = chance.choice(rows(settings, f"select {key} from {table} order by {key}"))[0]
+    return Tamper(
+        f"{key} {gone} deleted from {table}",
+        lambda connection: connection.execute(f"delete from {table} where {key} = %s", (gone,)),
+    )
+
+
+def last_posting_deleted(*_: object) -> Tamper:
+    """A whole posting with all that belongs to it: the database alone cannot tell."""
+    return Tamper(
+        "the last posting deleted, with its lines, statements and delivery",
+        lambda connection: connection.execute(
+            """
+            with last as (delete from billing.postings
+                where posting_number = (select max(posting_number) from billing.postings) returning *),
+            lines as (delete from billing.credit_line_items using last
+                where chain_position between first_position and last_position returning 1),
+            statements as (delete from billing.sla_statements using last
+                where sla_statements.posting_number = last.posting_number returning 1)
+            delete from billing.deliveries using last where deliveries.posting_number = last.posting_number
+            """
+        ),
+    )
+
+
+def added(settings: Settings, chance: random.Random) -> Tamper:
+    """A line that nobody posted, with a hash that is right."""
+
+    def do(connection: psycopg.Connection) -> None:
+        last = list(chain.read_lines(connection))[-1]
+        draft = chain.Draft(
+            **{
+                **{name: getattr(last, name) for name in chain.Draft.__dataclass_fields__},
+                "ordinal": 9,
+                "amount": Decimal(chance.randrange(1, 1000)),
+            }
+        )
+        # What `append` leans on.
+        connection.execute("create unique index one_key on billing.credit_line_items (idempotency_key)")
+        chain.append(connection, [draft], recorded_at=last.recorded_at)
+        connection.execute("drop index billing.one_key")
+
+    return Tamper("a line added to the end", do)
+
+
+FIELDS = [table for table in TABLES for _ in range({"billing.ledger": 1, "billing.deliveries": 2}.get(table, 5))]
+
+
+def any_tamper(settings: Settings, chance: random.Random) -> Tamper:
+    if chance.random() < 0.7:
+        return one_field(settings, chance, chance.choice(FIELDS))
+    return chance.choice([swapped, swapped, deleted, deleted, last_posting_deleted, added])(settings, chance)
+
+
+def check_detected(settings: Settings, tampers: Sequence[Tamper]) -> int:
+    """Each is found, and where one row was changed, that row is named."""
+    for tamper in tampers:
+        with tampered(settings, tamper):
+            report = evidence.verify_books(settings)
+        assert not report.is_intact, f"not detected: {tamper.what}"
+        assert not tamper.names or report.first_bad_row in tamper.names, f"{tamper.what}: {report}"
+    assert evidence.verify_books(settings).is_intact
+    return len(tampers)
+
+
+@scaled("tampers", every_push=50, deep=500)
+def test_whatever_a_superuser_changes_is_found_and_named(history, tampers, chance, figure):
+    with lawless(history.books) as books:
+        found = check_detected(books, [any_tamper(books, chance) for _ in range(tampers)])
+    figure(f"{found} of {tampers} random tampers as superuser detected, each changed row named")
+
+
+def check_old_dump(settings: Settings) -> None:
+    """An older dump in the database's place is found, and takes no posting."""
+    report = evidence.verify_books(settings)
+    assert not report.is_intact and "older than the bucket" in (report.reason or ""), report
+    run_id = build(settings, AccountMonth(contract_id="K-9"))
+    validate(settings, run_id)
+    with pytest.raises(ledger.AnchorConflict, match="older than the bucket"), ledger.anchored(settings):
+        raise AssertionError("a posting was let in")
+
+
+def test_an_old_dump_that_is_restored_is_found_and_takes_no_posting(history):
+    with copied(history.older) as restored:
+        assert evidence.verify_chain(restored).is_intact, "of itself it is whole: only the bucket can tell"
+        check_old_dump(restored)
+
+
+def test_an_old_dump_without_anchors_is_not_found(history, monkeypatch):
+    monkeypatch.setattr(verification, "require_anchors_and_drops", lambda *_: 0)
+    with copied(history.older) as restored, pytest.raises(AssertionError):
+        check_old_dump(restored)
+
+
+def without_evidence(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "_require_evidence", lambda *_: None)
+
+
+def without_decisions(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "_require_decisions", lambda *_, **__: None)
+
+
+def without_statements(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "statement_hash", lambda row: row["statement_hash"])
+
+
+def without_postings(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "_require_posting", lambda *_, **__: None)
+    patch.setattr(anchored_books, "_require_anchors", lambda *_: 0)
+
+
+def without_lines(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "_line_fault", lambda *_, **__: None)
+
+
+def without_drops(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(anchored_books, "_require_drops", lambda *_: None)
+
+
+@pytest.mark.parametrize(
+    ("plant", "table", "column"),
+    [
+        (without_evidence, "billing.evidence", "document"),
+        (without_decisions, "audit.decisions", "because"),
+        (without_statements, "billing.sla_statements", "uptime_percent"),
+        (without_postings, "billing.postings", "prepared_by"),
+        (without_lines, "billing.credit_line_items", "reason"),
+        (without_drops, "billing.deliveries", "bucket"),
+    ],
+)
+def test_a_verification_that_leaves_out_a_comparison_is_found(history, chance, monkeypatch, plant, table, column):
+    with lawless(history.books) as books:
+        tamper = one_field(books, chance, table, column)
+        assert check_detected(books, [tamper]) == 1
+        plant(monkeypatch)
+        with pytest.raises(AssertionError, match="not detected"):
+            check_detected(books, [tamper])
+
+
+def test_without_anchors_a_posting_that_is_cut_off_is_not_found(history, monkeypatch):
+    monkeypatch.setattr(anchored_books, "_require_anchors", lambda *_: 0)
+    with lawless(history.books) as books, pytest.raises(AssertionError, match="not detected"):
+        check_detected(books, [last_posting_deleted()])
+
+
+def test_a_chain_hash_that_leaves_out_a_column_is_found(history, chance, monkeypatch):
+    def short_hash(line: chain.Line) -> str:
+        names = [name for name in chain.LINE_COLUMNS if name not in ("line_hash", "applies_from")]
+        return canonical.row_digest("line", [(name, getattr(line, name)) for name in names])
+
+    monkeypatch.setattr(chain.Line, "computed_hash", short_hash)
+    with copied(history.older) as hashed_so:
+        with connect(hashed_so.warehouse) as connection:
+            # The database itself would refuse such a hash.
+            for table in TABLES:
+                connection.execute(f"alter table {table} disable trigger all")
+            for table in ("deliveries", "credit_line_items", "sla_statements", "postings"):
+                connection.execute(f"delete from billing.{table}")
+            connection.execute("delete from audit.decisions")
+            connection.execute("update billing.ledger set ledger_id = gen_random_uuid()")
+        run_id = build(hashed_so, AccountMonth(contract_id="K-1"), **APRIL)
+        validate(hashed_so, run_id)
+        ledger.post_month(hashed_so, run_id=run_id)
+        with lawless(hashed_so) as books:
+            assert evidence.verify_books(books).is_intact
+            with pytest.raises(AssertionError, match="not detected"):
+                check_detected(books, [one_field(books, chance, "billing.credit_line_items", "applies_from")])
