@@ -17,6 +17,9 @@ INSTANT = re.compile(
     r"(?:Z|([+-])([01]\d|2[0-3])(?::?([0-5]\d))?)",
     re.ASCII,
 )
+# What a calendar can say: the years 1 to 9999, in UTC.
+FIRST = (date.min - EPOCH.date()).days * DAY
+END = ((date.max - EPOCH.date()).days + 1) * DAY
 
 
 @lru_cache(maxsize=4096)
@@ -30,7 +33,7 @@ def parse(text: str) -> Instant:
     """The instant that an ISO 8601 text with an offset names, to the microsecond.
 
     Calendar date and time of day in the extended format, seconds optional; ValueError for anything else: no offset,
-    `24:00`, `:60`, a seventh fractional digit, a date that does not exist.
+    `24:00`, `:60`, a seventh fractional digit, a date that does not exist, a year below 1 or above 9999 in UTC.
     """
     found = INSTANT.fullmatch(text)
     if found is None:
@@ -40,7 +43,10 @@ def parse(text: str) -> Instant:
     if sign:
         offset = int(offset_hour) * 3600 + int(offset_minute or 0) * 60
         seconds -= offset if sign == "+" else -offset
-    return day_number(day) * DAY + seconds * SECOND + int((fraction or "0").ljust(6, "0"))
+    instant = day_number(day) * DAY + seconds * SECOND + int((fraction or "0").ljust(6, "0"))
+    if not FIRST <= instant < END:
+        raise ValueError(f"{text!r} is before the year 1 or after the year 9999 in UTC")
+    return instant
 
 
 def has_happened(at: Instant, *, as_of: Instant) -> bool:
@@ -110,7 +116,7 @@ def start_of_day(day: date, zone: str) -> Instant:
 
 def service_month_of(instant: Instant, zone: str) -> str:
     """The calendar month (`YYYY-MM`) in the zone at the instant."""
-    return f"{local_date(instant, zone):%Y-%m}"
+    return local_date(instant, zone).isoformat()[:7]
 
 
 def first_day(service_month: str) -> date:
@@ -120,7 +126,7 @@ def first_day(service_month: str) -> date:
 
 def next_month(service_month: str) -> str:
     """The `YYYY-MM` after it."""
-    return f"{first_day(service_month) + timedelta(days=31):%Y-%m}"
+    return (first_day(service_month) + timedelta(days=31)).isoformat()[:7]
 
 
 @lru_cache(maxsize=4096)

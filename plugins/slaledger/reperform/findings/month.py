@@ -118,9 +118,8 @@ def overlap(*spans: Span) -> Span:
 
 def instant_text(instant: Instant) -> str:
     """An instant for people: ISO 8601 in UTC, no more decimals than it has."""
-    moment = instants.to_datetime(instant)
-    fraction = f".{moment.microsecond:06}".rstrip("0").rstrip(".")
-    return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+    text = instants.to_datetime(instant).replace(tzinfo=None).isoformat()
+    return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def seconds_text(microseconds: int) -> str:

@@ -9,12 +9,13 @@ from typing import Any
 
 from slaledger.reperform import instants
 from slaledger.reperform.reading.rows import Fields, Unusable
-from slaledger.reperform.records import SECOND, Instant, Span
+from slaledger.reperform.records import DAY, SECOND, Instant, Span
 
 NUMBER = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 AMOUNT = re.compile(r"\d{1,15}(?:\.\d{1,18})?", re.ASCII)
 SECONDS = re.compile(r"\d{1,15}(?:\.\d{1,6})?", re.ASCII)
-WHOLE = re.compile(r"\d{1,18}", re.ASCII)
+WHOLE = re.compile(r"\d{1,9}", re.ASCII)
+LONGEST_TIME = 1_000_000 * DAY
 MONTH = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])", re.ASCII)
 
 
@@ -154,7 +155,10 @@ def optional_seconds(row: Fields, name: str) -> int | None:
         return None
     if not SECONDS.fullmatch(value) or not Fraction(value):
         raise Unusable(f"{name} is no length in seconds, above 0 and to the microsecond")
-    return int(Fraction(value) * SECOND)
+    length = int(Fraction(value) * SECOND)
+    if length > LONGEST_TIME:
+        raise Unusable(f"{name} is longer than a million days")
+    return length
 
 
 def seconds(row: Fields, name: str) -> int:
@@ -166,12 +170,12 @@ def seconds(row: Fields, name: str) -> int:
 
 
 def optional_count(row: Fields, name: str) -> int | None:
-    """A whole number from 1, as text; None if it is absent."""
+    """A whole number from 1, of at most nine digits, as text; None if it is absent."""
     value = optional_text(row, name)
     if value is None:
         return None
     if not WHOLE.fullmatch(value) or int(value) < 1:
-        raise Unusable(f"{name} is no whole number from 1")
+        raise Unusable(f"{name} is no whole number from 1 to 999,999,999")
     return int(value)
 
 

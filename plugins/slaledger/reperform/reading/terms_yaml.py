@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from slaledger.reperform.reading.rows import BOM, MAX_ROW_BYTES, Framed, Unreadable, Unusable, check_texts
+from slaledger.reperform.reading.rows import MAX_ROW_BYTES, Framed, Unreadable, Unusable, check_texts, plain
 
 BETWEEN = re.compile(r"^---(?=\s|\Z)", re.MULTILINE)
 EMPTY = re.compile(r"(?:\s|#[^\n]*(?:\n|\Z))*")
@@ -43,7 +43,7 @@ TextLoader.add_constructor(NUMBER[0], lambda loader, node: Fraction(node.value))
 def documents(body: bytes) -> Iterator[Framed]:
     """The documents of an object by their place in it, empty ones left out; raises `Unreadable` if it is no text."""
     try:
-        text = body.removeprefix(BOM).decode()
+        text = plain(body).decode()
     except UnicodeDecodeError as error:
         raise Unreadable(f"it is no text: {error}") from error
     parts = [part for part in BETWEEN.split(text) if not EMPTY.fullmatch(part)]

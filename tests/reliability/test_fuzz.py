@@ -1,0 +1,176 @@
+"""Spoiled rows and files: no exception but those that say what is wrong, every count reconciles, memory is bounded."""
+
+from __future__ import annotations
+
+import gzip
+import multiprocessing
+import resource
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from slaledger.feeds.rows import Reject
+from slaledger.landing import rows as landed_rows
+from slaledger.settings import Exports, Settings
+from slaledger.warehouse import connect
+from tests.reliability.fuzzing import NDJSON, spoil, spoil_bytes
+from tests.reliability.scale import scaled
+from tests.second_route.comparing import report
+from tests.second_route.generating import generate
+from tests.second_route.packing import Upload, pack
+from tests.second_route.running import Routes, differences, settings_for, upload
+from tests.second_route.world import World
+from tests.support.pipeline import Pipeline
+
+MEBIBYTE = 1 << 20
+# Of the process that lands, with all that it imports.
+MOST_MEMORY = 512 * MEBIBYTE
+# How often each row of a world is said, half of these times spoiled.
+COPIES = 8
+
+
+@pytest.fixture(scope="module")
+def bucket(s3_server) -> Exports:
+    from tests.conftest import make_bucket
+
+    return make_bucket(s3_server.exports, "fuzz")
+
+
+def land(settings: Settings, uploads: list[Upload], run_id: str) -> int:
+    """Land what is uploaded in a process of its own; the most memory that it held, in bytes."""
+    upload(settings, uploads)
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(land_here, (settings, run_id))
+
+
+def land_here(settings: Settings, run_id: str) -> int:
+    """What the DAG's tasks do; the most memory that this process ever held."""
+    Pipeline(settings).land(run_id)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def check(settings: Settings, uploads: list[Upload]) -> Counter[str]:
+    """Every object is on record, and every row is in exactly one place; the sums of the counts."""
+    with connect(settings.warehouse) as connection:
+        tables = connection.execute(
+            """
+            select table_name from information_schema.columns
+            where table_schema = 'raw' and column_name = 'is_duplicate'
+            """
+        ).fetchall()
+        parts = [f"select object_id, 1::bigint as n from raw.{name} where not is_duplicate" for (name,) in tables]
+        parts.append("select object_id, n from raw.check_streaks")
+        loaded = dict(
+            connection.execute(
+                f"select object_id, sum(n) from ({' union all '.join(parts)}) as loaded group by object_id"
+            ).fetchall()
+        )
+        quarantined = dict(
+            connection.execute("select object_id, count(*) from raw.quarantined_rows group by object_id").fetchall()
+        )
+        objects = connection.execute(
+            """
+            select object_id, key, status, is_in_force, rows_read, rows_loaded, rows_duplicate, rows_quarantined
+            from raw.source_objects
+            """
+        ).fetchall()
+    last = {each.key: each.body for each in uploads}
+    assert {key for _, key, *_ in objects} == set(last), "an object of the bucket is not on record"
+    counts: Counter[str] = Counter()
+    for object_id, key, status, is_in_force, read, was_loaded, duplicate, rejected in objects:
+        assert read == was_loaded + duplicate + rejected, key
+        assert rejected == quarantined.get(object_id, 0), f"{key}: the rows quarantined are not those counted"
+        if is_in_force:
+            assert was_loaded == loaded.get(object_id, 0), f"{key}: the rows loaded are not those counted"
+        if status == "quarantined":
+            assert read == 0, f"{key} is quarantined whole, and has rows"
+        elif is_in_force and key.startswith(NDJSON) and (lines := lines_of(last[key])) is not None:
+            assert read == lines, f"{key}: {lines} lines, {read} rows read"
+            counts["lines"] += lines
+        counts.update(rows=read, loaded=was_loaded, duplicate=duplicate, quarantined=rejected)
+        counts[f"objects {status}"] += 1
+    return counts
+
+
+def lines_of(body: bytes) -> int | None:
+    """Non-blank lines, counted on their own; None for what is not NDJSON."""
+    try:
+        body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
+    except (OSError, EOFError):
+        return None
+    text = body.removeprefix(b"\xef\xbb\xbf")
+    if text.lstrip()[:1] != b"{":
+        return None
+    return sum(bool(line.strip(b" \t\r")) for line in text.split(b"\n"))
+
+
+def spoiled_world(seed: int) -> tuple[World, list[Upload]]:
+    world = generate(seed, account_months=770, ticket_count=2_050)
+    return world, [spoil(world.rng, each, copies=COPIES) for each in pack(world)]
+
+
+@pytest.mark.timeout(7200)
+@scaled("rows", every_push=100_000, deep=5_000_000)
+def test_spoiled_rows_land_somewhere_and_both_routes_stand_them(
+    warehouse_server, bucket, tmp_path: Path, seed, figure, rows
+):
+    total: Counter[str] = Counter()
+    most, number = 0, seed
+    while total["rows"] < rows:
+        world, uploads = spoiled_world(number)
+        with settings_for(warehouse_server, bucket, tmp_path, f"fuzz_{number}") as settings:
+            most = max(most, land(settings, uploads, f"fuzz_{number}"))
+            total += check(settings, uploads)
+            if number == seed:
+                routes = Routes(settings, world)
+                routes.land_bucket()
+                found = differences(routes.models(), routes.second_route())
+                assert not found, report(found, seed=number)
+        number += 1
+    figure(f"{dict(total)}, at most {most // MEBIBYTE} MiB")
+    assert total["loaded"] > total["rows"] / 10
+    assert total["quarantined"] > total["rows"] / 10
+    assert total["lines"] > total["rows"] / 4
+    assert most <= MOST_MEMORY
+
+
+@pytest.mark.timeout(7200)
+@scaled("files", every_push=400, deep=20_000)
+def test_spoiled_files_are_rejected_whole_or_land(warehouse_server, bucket, tmp_path: Path, chance, figure, files):
+    total: Counter[str] = Counter()
+    most, landed, number = 0, 0, 0
+    while landed < files:
+        sound = pack(generate(chance.randrange(10**6), account_months=20, ticket_count=100))
+        uploads = [
+            Upload(f"{each.key}-{copy}", spoil_bytes(chance, each.body), each.metadata)
+            for copy in range(4)
+            for each in {each.key: each for each in sound}.values()
+        ]
+        with settings_for(warehouse_server, bucket, tmp_path, f"files_{files}_{number}") as settings:
+            most = max(most, land(settings, uploads, "files"))
+            total += check(settings, uploads)
+        landed += len(uploads)
+        number += 1
+    figure(f"{landed} files: {dict(total)}, at most {most // MEBIBYTE} MiB")
+    assert total["objects quarantined"] > files / 10
+    assert total["objects loaded"] > files / 10
+    assert most <= MOST_MEMORY
+
+
+def test_a_row_dropped_in_silence_is_found(warehouse_server, bucket, tmp_path: Path, monkeypatch):
+    """The planted fault: what cannot be used is left out, instead of quarantined."""
+    read = landed_rows.read_rows
+
+    def forgetful(*arguments):
+        documents, rows = read(*arguments)
+        return documents, (row for row in rows if not isinstance(row, Reject))
+
+    monkeypatch.setattr(landed_rows, "read_rows", forgetful)
+    world = generate(1, account_months=20, ticket_count=100)
+    uploads = [spoil(world.rng, each, copies=2) for each in pack(world)]
+    with settings_for(warehouse_server, bucket, tmp_path, "forgetful") as settings:
+        upload(settings, uploads)
+        land_here(settings, "forgetful")
+        with pytest.raises(AssertionError, match="rows read"):
+            check(settings, uploads)
