@@ -6,10 +6,10 @@ from slaledger import objects
 from slaledger.settings import Exports
 
 
-def empty_bucket(exports: Exports) -> None:
-    """Delete every version and every delete marker, for good."""
+def empty_bucket(exports: Exports, *, prefix: str = "") -> None:
+    """Delete every version and every delete marker below the prefix, for good."""
     client = objects.client(exports)
-    for page in client.get_paginator("list_object_versions").paginate(Bucket=exports.bucket):
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=exports.bucket, Prefix=prefix):
         found = [
             {"Key": version["Key"], "VersionId": version["VersionId"]}
             for version in (*page.get("Versions", ()), *page.get("DeleteMarkers", ()))
