@@ -11,12 +11,23 @@ import pytest
 import pytest_socket
 
 from slaledger import warehouse
-from slaledger.settings import EXPORTS_CONNECTION, QUIET_ENVIRONMENT, WAREHOUSE_CONNECTION, Exports, Settings
+from slaledger.settings import (
+    EXPORTS_CONNECTION,
+    QUIET_ENVIRONMENT,
+    STAGES,
+    WAREHOUSE_CONNECTION,
+    Exports,
+    Settings,
+    stage_connection,
+)
 
 pytest_plugins = ["tests.support.edges", "tests.support.stack"]
 
 # Whatever stack the developer has up: the tests have their own.
-for name in ("SLA_HOME", "SLA_BUCKET", "SLA_QUARANTINE_LIMIT", WAREHOUSE_CONNECTION, EXPORTS_CONNECTION):
+for name in (
+    *("SLA_HOME", "SLA_BUCKET", "SLA_QUARANTINE_LIMIT", WAREHOUSE_CONNECTION, EXPORTS_CONNECTION),
+    *map(stage_connection, STAGES),
+):
     os.environ.pop(name, None)
 os.environ.update(QUIET_ENVIRONMENT)
 

@@ -1,5 +1,6 @@
 """What the containers' `init` does, on real servers that are not the embedded stack's."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -10,16 +11,18 @@ import boto3
 import psycopg
 import pytest
 
-from slaledger.stack import airflow
+from slaledger.stack import airflow, logins
 from slaledger.stack.postgres import Postgres
 from slaledger.stack.s3 import S3
 
-PASSWORDS = {f"SLA_{user}_PASSWORD": f"{user.lower()}-0123456789" for user in ("ADMIN", "AUDITOR", "BILLING")}
+PASSWORDS = {
+    f"SLA_{user}_PASSWORD": f"{user.lower()}-0123456789" for user in ("ADMIN", "AUDITOR", "BILLING", "POSTGRES_AIRFLOW")
+}
 
 
 @pytest.fixture
 def variables(warehouse_server: Postgres, s3_server: S3, tmp_path: Path) -> dict[str, str]:
-    warehouse = warehouse_server.ensure_database("contained")
+    warehouse = logins.stages_of(tmp_path, warehouse_server.ensure_database("contained"))
     return {
         "PATH": os.defpath,
         "SLA_HOME": str(tmp_path / "home"),
@@ -40,14 +43,22 @@ def initialize(variables: dict[str, str]) -> subprocess.CompletedProcess:
 
 
 def test_it_makes_all_that_is_needed_and_may_be_repeated(
-    variables: dict[str, str], warehouse_server: Postgres, s3_server: S3
+    variables: dict[str, str], warehouse_server: Postgres, s3_server: S3, tmp_path: Path
 ) -> None:
     for _ in range(2):
         result = initialize(variables)
         assert result.returncode == 0, result.stderr
     with psycopg.connect(warehouse_server.warehouse("contained").dsn) as connection:
         assert connection.execute("select count(*) from billing.credit_line_items").fetchone() == (0,)
-    psycopg.connect(warehouse_server.warehouse("airflow").dsn).close()
+    stages = logins.stages_of(tmp_path, warehouse_server.warehouse("contained")).stages
+    with psycopg.connect(stages["sla_relay"].dsn) as connection:
+        assert connection.execute("select count(*) from billing.deliveries").fetchone() == (0,)
+    metadata = dataclasses.replace(
+        warehouse_server.warehouse("airflow"), user="airflow", password=variables["SLA_POSTGRES_AIRFLOW_PASSWORD"]
+    )
+    with psycopg.connect(metadata.dsn) as connection:
+        connection.execute("create table scratch ()")
+        connection.rollback()
     exports = s3_server.exports
     client = boto3.client(
         "s3",

@@ -91,3 +91,22 @@ def test_extras_are_taken_from_either_form_of_uri(monkeypatch, tmp_path, query):
     monkeypatch.setenv(settings.EXPORTS_CONNECTION, f"aws://key:secret@/?{query}")
     exports = settings.load().exports
     assert (exports.endpoint_url, exports.access_key) == ("http://127.0.0.1:9", "key")
+
+
+def test_a_stage_may_have_a_login_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.setenv("SLA_HOME", str(tmp_path))
+    monkeypatch.setenv(settings.WAREHOUSE_CONNECTION, "postgresql://a:hush@db/books")
+    monkeypatch.setenv(settings.EXPORTS_CONNECTION, EXPORTS)
+    monkeypatch.setenv(settings.stage_connection("biller"), "postgresql://biller:quiet@db:5432/books")
+    # Those of a stack that is up are of its own warehouse, not of the one that the environment names.
+    stack = dict.fromkeys(map(settings.stage_connection, settings.STAGES), "postgresql://b:x@db/books")
+    settings.stack_state_path().write_text(json.dumps({"environment": stack}))
+    warehouse = settings.load().warehouse
+    assert warehouse.dsn == "postgresql://a:hush@db:5432/books"
+    assert warehouse.login("sla_biller").dsn == "postgresql://biller:quiet@db:5432/books"
+    assert warehouse.login("sla_relay") is warehouse.login(None) is warehouse
+    assert "quiet" not in repr(warehouse)
+    monkeypatch.setenv(settings.stage_connection("biller"), "postgresql://biller:quiet@db/other_books")
+    with pytest.raises(settings.SettingsError, match="SLA_WAREHOUSE_BILLER leads to db:5432/other_books") as refused:
+        settings.load()
+    assert "quiet" not in str(refused.value)

@@ -18,17 +18,18 @@ from slaledger.settings import (
     EXPORTS_CONNECTION,
     PROJECT_DIR,
     QUIET_ENVIRONMENT,
+    STAGES,
     WAREHOUSE_CONNECTION,
     WRITER_POOL,
     Exports,
     Warehouse,
+    stage_connection,
 )
 from slaledger.stack import processes
 from slaledger.stack.airflow_api import AirflowApi, AirflowRefused, AirflowUnreachable
 from slaledger.stack.home_secrets import secret, secret_path
 from slaledger.stack.processes import Process, StackError
 
-DATABASE = "airflow"
 PASSWORDS = "airflow_passwords.json"
 ROLES = {"admin": "admin", "auditor": "viewer", "billing": "op"}
 START_SECONDS = 300
@@ -45,17 +46,11 @@ PARTS = {
 
 def connections(warehouse: Warehouse, exports: Exports) -> dict[str, str]:
     """Airflow's connections, as environment variables: what every part and the command line go by."""
+    logins = {WAREHOUSE_CONNECTION: warehouse} | {
+        stage_connection(stage): login for stage in STAGES if (login := warehouse.stages.get(f"sla_{stage}"))
+    }
     return {
-        WAREHOUSE_CONNECTION: json.dumps(
-            {
-                "conn_type": "postgres",
-                "host": warehouse.host,
-                "port": warehouse.port,
-                "login": warehouse.user,
-                "password": warehouse.password,
-                "schema": warehouse.database,
-            }
-        ),
+        **{name: _connection(login) for name, login in logins.items()},
         EXPORTS_CONNECTION: json.dumps(
             {
                 "conn_type": "aws",
@@ -66,6 +61,19 @@ def connections(warehouse: Warehouse, exports: Exports) -> dict[str, str]:
         ),
         "SLA_BUCKET": exports.bucket,
     }
+
+
+def _connection(login: Warehouse) -> str:
+    return json.dumps(
+        {
+            "conn_type": "postgres",
+            "host": login.host,
+            "port": login.port,
+            "login": login.user,
+            "password": login.password,
+            "schema": login.database,
+        }
+    )
 
 
 def passwords(home: Path) -> dict[str, str]:
@@ -117,6 +125,8 @@ def environment(home: Path, *, port: int, metadata: Warehouse, shared: Mapping[s
         "AIRFLOW__API__SECRET_KEY": secret(home, "airflow_secret_key"),
         "AIRFLOW__API_AUTH__JWT_SECRET": secret(home, "airflow_jwt_secret", make=lambda: secrets.token_hex(32)),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+        # After a `kill -9` the next one takes up its tasks within a minute; by default, within five.
+        "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "15",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs),
         "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": str(logs / "dag_processor"),

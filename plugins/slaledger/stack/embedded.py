@@ -7,6 +7,7 @@ directories, so that `kill -9` of anything, at any time, is mended by the next `
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import hashlib
 import json
@@ -21,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from slaledger.settings import Exports, Warehouse, stack_ports
-from slaledger.stack import airflow, processes
+from slaledger.stack import airflow, logins, processes
 from slaledger.stack.airflow_api import AirflowRefused, AirflowUnreachable
+from slaledger.stack.home_secrets import secret
 from slaledger.stack.ports import free_ports, is_free, pick
 from slaledger.stack.postgres import Postgres
 from slaledger.stack.processes import Process, StackError
@@ -75,8 +77,8 @@ def up(home: Path, progress: Progress, *, forced_ports: Mapping[str, int] | None
         postgres = Postgres(home, port=ports.get("postgres"), process=_process(state, "postgres"))
         postgres.start()
         _note(home, state, "postgres", postgres.port, postgres.process)
-        warehouse = postgres.ensure_database(DATABASE)
-        metadata = postgres.ensure_database(airflow.DATABASE)
+        warehouse = logins.stages_of(home, postgres.ensure_database(DATABASE))
+        metadata = logins.ensure_airflow(postgres.warehouse("postgres"), secret(home, "postgres_airflow_password"))
 
         s3 = S3(home, bucket=BUCKET, port=ports.get("s3"), process=_process(state, "s3"))
         with ThreadPoolExecutor() as pool:
@@ -88,13 +90,16 @@ def up(home: Path, progress: Progress, *, forced_ports: Mapping[str, int] | None
             _note(home, state, "s3", s3.port, s3.process)
             progress("Warehouse")
             _migrate(warehouse)
+            logins.ensure_stages(warehouse)
             progress("Airflow's database")
             migrated.result()
 
-        shared = airflow.connections(warehouse, s3.exports)
+        # Airflow's base login only reads: nothing that a DAG runs can be the superuser, who has migrated.
+        reader = dataclasses.replace(warehouse.login(logins.READ_ONLY), stages=warehouse.stages)
+        shared = airflow.connections(reader, s3.exports)
         airflow_port = _airflow_port(home, state, ports)
         airflow_port = _start_airflow(home, state, metadata, shared, airflow_port, progress)
-        state["environment"] = shared
+        state["environment"] = airflow.connections(warehouse, s3.exports)
         state["airflow"] = {"url": f"http://127.0.0.1:{airflow_port}", "users": airflow.passwords(home)}
         _write(home, state)
         return StackState(

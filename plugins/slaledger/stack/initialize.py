@@ -1,4 +1,4 @@
-"""What a stack in containers needs once: Airflow's database and users, the warehouse's tables, the bucket.
+"""What a stack in containers needs once: databases and logins, the warehouse's tables, the bucket, Airflow's users.
 
 `python -m slaledger.stack.initialize`, in the environment of docker-compose.yml. Safe to repeat.
 """
@@ -10,9 +10,8 @@ import os
 import sys
 
 from slaledger import settings
-from slaledger.stack import airflow
+from slaledger.stack import airflow, logins
 from slaledger.stack.home_secrets import replace_secret
-from slaledger.stack.postgres import ensure_database
 from slaledger.stack.s3 import ensure_bucket
 from slaledger.warehouse import migrate
 
@@ -22,14 +21,20 @@ SHORTEST_PASSWORD = 16
 def main() -> None:
     """Make what is not there. Exits with a message that names the setting that is absent or too short."""
     found = settings.load()
-    passwords = {user: os.environ.get(f"SLA_{user.upper()}_PASSWORD", "") for user in airflow.ROLES}
-    for user, password in passwords.items():
-        if len(password) < SHORTEST_PASSWORD:
-            sys.exit(f"SLA_{user.upper()}_PASSWORD is shorter than {SHORTEST_PASSWORD} characters: set it in .env.")
+    passwords = {user: _password(f"SLA_{user.upper()}_PASSWORD") for user in airflow.ROLES}
+    metadata_password = _password("SLA_POSTGRES_AIRFLOW_PASSWORD")
     replace_secret(found.home, airflow.PASSWORDS, json.dumps(passwords))
-    ensure_database(found.warehouse, airflow.DATABASE)
+    logins.ensure_airflow(found.warehouse, metadata_password)
     migrate(found.warehouse)
+    logins.ensure_stages(found.warehouse)
     ensure_bucket(found.exports)
+
+
+def _password(name: str) -> str:
+    password = os.environ.get(name, "")
+    if len(password) < SHORTEST_PASSWORD:
+        sys.exit(f"{name} is shorter than {SHORTEST_PASSWORD} characters: set it in .env.")
+    return password
 
 
 if __name__ == "__main__":

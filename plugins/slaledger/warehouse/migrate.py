@@ -34,7 +34,7 @@ def migrate(warehouse: Warehouse) -> None:
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from psycopg.errors import InsufficientPrivilege
+    from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
     engine = sqlalchemy.create_engine(
         sqlalchemy.URL.create(
@@ -59,8 +59,8 @@ def migrate(warehouse: Warehouse) -> None:
             connection.execute(sqlalchemy.text(ACT_AS_OWNER))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-    except sqlalchemy.exc.ProgrammingError as error:
-        if not isinstance(error.orig, InsufficientPrivilege):
+    except sqlalchemy.exc.DBAPIError as error:
+        if not isinstance(error.orig, InsufficientPrivilege | ReadOnlySqlTransaction):
             raise
         raise MigrationRefused(
             f"The login {warehouse.user} may not migrate {warehouse.database}: {error.orig.diag.message_primary}\n"

@@ -86,7 +86,8 @@ begin
     end loop;
 end
 $$;
-alter table slaledger_migrations owner to sla_owner;
+-- The owner may make nothing in `public`, and thus own nothing there.
+grant select, insert, update, delete on slaledger_migrations to sla_owner;
 
 -- Nobody gets anything for being anybody. What the login that migrates does not own, its DBA takes care of.
 do $$
