@@ -44,7 +44,8 @@ class AskForDecision(ApprovalOperator):
     template_fields = ()
 
     def __init__(self, *, question: Mapping[str, str], **kwargs: Any) -> None:
-        reason = Param(type="string", minLength=1, title="Because", description="Why. It is kept for good.")
+        # Airflow validates it before anybody was asked: an empty text has to be one.
+        reason = Param("", type="string", title="Because", description="Why. It is kept for good.")
         super().__init__(subject=question["pending_id"], body=question["text"], params={REASON: reason}, **kwargs)
         self.question = dict(question)
 
