@@ -6,24 +6,30 @@ import psycopg
 import pytest
 
 from slaledger.warehouse import connect
-from tests.ledger.books import lines, rows
+from tests.ledger.books import lines
 
 KEY = {"contract_id": "K-1", "basis": "goodwill", "ordinal": 1}
-TABLES = ("billing.sla_statements", "billing.credit_line_items", "billing.evidence", "billing.deliveries")
+TABLES = {
+    "billing.sla_statements": "run_id",
+    "billing.credit_line_items": "run_id",
+    "billing.postings": "run_id",
+    "billing.evidence": "document",
+    "billing.deliveries": "bucket",
+    "billing.ledger": "ledger_id",
+}
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("statement", ["update {} set run_id = 'x'", "delete from {}", "truncate {} cascade"])
+@pytest.mark.parametrize("statement", ["update {0} set {1} = {1}", "delete from {0}", "truncate {0} cascade"])
 @pytest.mark.parametrize("role", ["origin", "replica"])
 def test_no_row_is_changed_by_anyone(closed_books, table, statement, role):
     """The role is the owner and a superuser; `replica` switches ordinary triggers off."""
-    statement = statement.replace("run_id = 'x'", "recorded_at = recorded_at") if "evidence" in table else statement
     with (
         pytest.raises(psycopg.errors.RaiseException, match="append-only"),
         connect(closed_books.warehouse) as connection,
     ):
         connection.execute(f"set session_replication_role = {role}")
-        connection.execute(statement.format(table))
+        connection.execute(statement.format(table, TABLES[table]))
     assert len(lines(closed_books)) == 1
 
 
@@ -59,10 +65,6 @@ def insert(settings, **changed) -> int:
     return count
 
 
-def test_a_line_that_is_right_is_taken(closed_books):
-    assert insert(closed_books) == 2
-
-
 @pytest.mark.parametrize(
     ("changed", "name"),
     [
@@ -95,17 +97,3 @@ def test_a_line_that_is_wrong_is_refused(closed_books, changed, name):
     with pytest.raises(psycopg.errors.CheckViolation) as caught:
         insert(closed_books, **changed)
     assert caught.value.diag.constraint_name == f"credit_line_items_{name}"
-
-
-@pytest.mark.parametrize("changed", [{"chain_position": 3}, {"previous_hash": "1" * 64}, {"chain_position": 1}])
-def test_a_line_that_does_not_follow_is_refused(closed_books, changed):
-    with pytest.raises((psycopg.errors.RaiseException, psycopg.errors.UniqueViolation)):
-        insert(closed_books, **changed)
-
-
-def test_never_below_zero_even_where_somebody_approved(closed_books):
-    ((credit,),) = rows(closed_books, "select line_item_id::text from billing.credit_line_items")
-    taken_back = {"entry_type": "adjustment", "basis": "availability", "ordinal": 2, "corrects_line_item_id": credit}
-    with pytest.raises(psycopg.errors.CheckViolation, match="never below zero"):
-        insert(closed_books, amount="-50.01", **taken_back)
-    assert insert(closed_books, amount="-50.00", **taken_back) == 2

@@ -171,6 +171,20 @@ def append_posting(
     statement_hashes: Sequence[str],
 ) -> Posting:
     """Seal what this transaction appended after `last`. The caller holds `LEDGER_LOCK` and the decisions still."""
+    posting = seal(connection, last, origin, lines=lines, statement_hashes=statement_hashes)
+    insert_posting(connection, posting)
+    return posting
+
+
+def seal(
+    connection: psycopg.Connection,
+    last: Posting | None,
+    origin: Origin,
+    *,
+    lines: Sequence[Line],
+    statement_hashes: Sequence[str],
+) -> Posting:
+    """What a posting has to say of what this transaction appended after `last`."""
     first_position = last.last_position + 1 if last else 1
     decided_before = last.decisions_through if last else 0
     decisions = read_decision_hashes(connection, after=decided_before)
@@ -190,9 +204,7 @@ def append_posting(
         posting_hash="",
         hash_version=HASH_VERSION,
     )
-    posting = dataclasses.replace(unsealed, posting_hash=unsealed.computed_hash())
-    insert_posting(connection, posting)
-    return posting
+    return dataclasses.replace(unsealed, posting_hash=unsealed.computed_hash())
 
 
 def insert_posting(connection: psycopg.Connection, posting: Posting) -> None:

@@ -162,7 +162,10 @@ def _postings(
     lines = read_lines(connection)
     number, position, head, decided = 0, 0, GENESIS, 0
     previous_hash = genesis(read_ledger_id(connection))
-    for posting in read_postings(connection):
+    postings = list(read_postings(connection))
+    for posting in postings:
+        _require_own_hash(posting)
+    for posting in postings:
         number += 1
         _require_posting(posting, number=number, position=position, previous_hash=previous_hash)
         own = []
@@ -201,12 +204,16 @@ def _named(line: Line, fault: str, rest: Iterator[Line], position: int) -> Books
 _CHANGED = "its columns do not give its hash: it was changed"
 
 
-def _require_posting(posting: Posting, *, number: int, position: int, previous_hash: str) -> None:
+def _require_own_hash(posting: Posting) -> None:
     name = f"posting {posting.posting_number}"
     if posting.hash_version != HASH_VERSION:
         raise BooksFault(name, f"its hash version {posting.hash_version} is unknown")
     if posting.computed_hash() != posting.posting_hash:
         raise BooksFault(name, _CHANGED)
+
+
+def _require_posting(posting: Posting, *, number: int, position: int, previous_hash: str) -> None:
+    name = f"posting {posting.posting_number}"
     if posting.posting_number != number:
         raise BooksFault(name, f"posting {number} is missing before it")
     if posting.previous_hash != previous_hash:
