@@ -2,8 +2,8 @@
 # Decide what waits
 
 Asks for everything that `sla pending` lists, one task instance each: held months, claims in review, decreases, feeds
-over their quarantine limit. A person answers in Airflow's page (*Required Actions*): Approve or Reject, and why. The
-answer is recorded with the name of the user who gave it, for good.
+over their quarantine limit. A person answers in Airflow's page (*Browse*, *Required Actions*): Approve or Reject, and
+why. The answer is recorded with the name of the user who gave it, for good.
 
 **When.** Triggered by hand. Nothing is decided by itself, and nothing else waits for this DAG.
 
