@@ -136,7 +136,9 @@ def _evaluate(
         complete(data_docs_path(settings), _kept(settings))
         return results
     finally:
-        context.data_sources.get(DATASOURCE).get_execution_engine().close()
+        source = context.data_sources.get(DATASOURCE)
+        source.get_execution_engine().close()
+        source.get_engine().dispose()  # another, on which the source was tried out
 
 
 def _context(settings: Settings) -> EphemeralDataContext:
