@@ -193,7 +193,7 @@ def one_field(settings: Settings, chance: random.Random, table: str, column: str
             )
     value = other(row[name], kind, is_nullable, chance)
     what, key = TABLES[table]
-    names = {f"{what} {row[key]}", f"{what} {value if name == key else row[key]}"} if key else {"posting 1"}
+    names = {f"{what} {row[key]}", f"{what} {value if name == key else row[key]}"} if key else set()
     if name == "decision_id":
         # The row is there under a number that no posting covers.
         names = set()

@@ -20,7 +20,6 @@ from slaledger.ledger.postings import (
     Posting,
     genesis,
     read_decision_hashes,
-    read_ledger_id,
     read_postings,
     statement_hash,
     statements_digest,
@@ -161,7 +160,10 @@ def _postings(
     decisions = read_decision_hashes(connection, after=0)
     lines = read_lines(connection)
     number, position, head, decided = 0, 0, GENESIS, 0
-    previous_hash = genesis(read_ledger_id(connection))
+    ledgers = connection.execute("select is_ledger, ledger_id from billing.ledger").fetchall()
+    if [is_ledger for is_ledger, _ in ledgers] != [True]:
+        raise BooksFault("the ledger's id", "it is not one row that says so")
+    previous_hash = genesis(ledgers[0][1])
     postings = list(read_postings(connection))
     for posting in postings:
         _require_own_hash(posting)
