@@ -14,6 +14,10 @@ deliveries as (
     select * from {{ source('billing', 'deliveries') }}
 ),
 
+postings as (
+    select * from {{ source('billing', 'postings') }}
+),
+
 evidence as (
     select * from {{ source('billing', 'evidence') }}
 ),
@@ -32,12 +36,13 @@ looked_at as (
     where
         running.service_month = (select build.service_month from build)
         or not exists (
-            select deliveries.key
-            from deliveries
+            select postings.posting_number
+            from postings
+            inner join deliveries
+                on postings.posting_number = deliveries.posting_number
             where
-                deliveries.is_manifest
-                and deliveries.run_id = running.run_id
-                and deliveries.service_month = running.service_month
+                running.chain_position
+                between postings.first_position and postings.last_position
         )
 ),
 

@@ -50,9 +50,9 @@ audit.decisions              O     -      S           S         S        S      
 billing.evidence             O     -      S           -         -        SI     -     S
 billing.sla_statements       O     -      S           -         S        SI     -     S
 billing.credit_line_items    O     -      S           -         S        SI     S     S
-billing.deliveries           O     -      -           -         -        S      SI    S
+billing.deliveries           O     -      S           -         -        S      SI    S
 billing.ledger               O     -      -           -         -        S      S     S
-billing.postings             O     -      -           -         -        SI     S     S
+billing.postings             O     -      S           -         -        SI     S     S
 gate.expectations            O     -      -           S         -        S      -     S
 gate.*                       O     -      -           S         -        -      -     S
 gate.objects                 O     -      -           S         S        -      -     S

@@ -967,5 +967,7 @@ grant execute on function audit.inputs_sha256, audit.candidate_sha256 to sla_val
 grant execute on function billing.sums to sla_approver, sla_biller, sla_auditor;
 grant execute on function billing.hold_decisions_still to sla_biller;
 grant select on billing.ledger, billing.postings, billing.deliveries to sla_biller, sla_relay, sla_auditor;
+-- dbt's tests of the ledger look at what is still to go out.
+grant select on billing.postings, billing.deliveries to sla_transformer;
 grant insert on billing.postings to sla_biller;
 grant insert on billing.deliveries to sla_relay;
