@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import tempfile
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,10 +13,13 @@ from random import Random
 
 import pytest
 
-from slaledger import landing, objects, warehouse
+from slaledger import delivery, landing, ledger, objects, warehouse
 from slaledger.feeds.registry import FEEDS
+from slaledger.landing import listing as planning
+from slaledger.objects import bodies, listing
 from slaledger.settings import Requests, Settings
 from tests.landing.bucket import Bucket
+from tests.ledger import books
 from tests.reliability.every_feed import BODIES, put_every_feed
 from tests.reliability.scale import scaled
 from tests.support import faulty_s3
@@ -66,6 +71,7 @@ class World:
     directory: Path  # of temporary files
     any_rows: str  # what any table of `raw` has of an object
     faultless: dict[str, str] = dataclasses.field(default_factory=dict)
+    whole: list[tuple] = dataclasses.field(default_factory=list)
 
     def reset(self) -> None:
         """An empty warehouse, and an S3 that tells the truth."""
@@ -123,9 +129,15 @@ def world(fresh_settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
     put_every_feed(Bucket(fresh_settings))
     exports = dataclasses.replace(fresh_settings.exports, requests=REQUESTS)
     with faulty_s3.faulty_s3(exports, Random()) as (through, faults):
-        made = World(Bucket(dataclasses.replace(fresh_settings, exports=through)), faults, directory)
+        bucket = Bucket(dataclasses.replace(fresh_settings, exports=through))
+        tables = bucket.rows(
+            "select table_name from information_schema.columns where table_schema = 'raw' "
+            "and column_name = 'object_id' and table_name <> 'source_objects'"
+        )
+        any_rows = " union all ".join(f"select '{table}' from raw.{table}" for (table,) in tables)
+        made = World(bucket, faults, directory, any_rows)
         made.land()
-        made.faultless = made.held()
+        made.faultless, made.whole = made.held(), made.listed()
         assert made.bucket.rows("select distinct feed, status from raw.source_objects order by 1") == sorted(
             (feed, "loaded") for feed in FEEDS
         )
@@ -193,3 +205,245 @@ def test_a_slow_body_lands_and_one_too_slow_is_refused(world: World) -> None:
     bucket = Bucket(dataclasses.replace(world.bucket.settings, exports=hasty), runs=world.bucket.runs)
     check_refused(dataclasses.replace(world, bucket=bucket), faulty_s3.slow, Random(1), objects.S3Unreachable)
     check_healed(world, faulty_s3.slow, Random(1))
+
+
+def paged(world: World) -> Bucket:
+    """The same bucket, listed in pages of four."""
+    exports = dataclasses.replace(
+        world.bucket.settings.exports, requests=dataclasses.replace(REQUESTS, read_seconds=0.2, page_keys=4)
+    )
+    return Bucket(dataclasses.replace(world.bucket.settings, exports=exports), runs=world.bucket.runs)
+
+
+def check_listing(world: World, strike: Strike, chance: Random, *, is_for_good: bool) -> None:
+    """A listing is spoiled: what is frozen is the whole bucket, or nothing, and the error is named."""
+    world.reset()
+    bucket = paged(world)
+    world.faults.chance = chance
+    # The pages of both listings, and the look beyond the end.
+    pages = 2 * -(-len(BODIES) // 4) + 1
+    after = 0 if is_for_good else chance.randrange(pages)
+    world.faults.spoil(strike, "list", times=None if is_for_good else 1, after=after)
+    try:
+        bucket.list()
+    except (objects.S3Unreachable, objects.S3Refused) as error:
+        assert is_for_good or strike in MEANT, error
+        assert isinstance(error, objects.CredentialsRefused) == (strike in MEANT)
+        assert bucket.settings.exports.endpoint_url in str(error)
+        assert world.listed() == []
+    else:
+        assert strike not in MEANT
+        assert world.listed() == world.whole
+    asked = sum(count for (kind, _), count in world.faults.asked.items() if kind == "list")
+    assert asked <= pages * ATTEMPTS * ATTEMPTS
+    assert world.faults.struck >= 1
+    world.reset()
+    bucket.list()
+    assert world.listed() == world.whole
+
+
+@seeded
+@of_listings
+def test_a_spoiled_listing_is_whole_or_refused(world: World, strike: Strike, seeds: int, seed: int, figure) -> None:
+    for number in range(seeds):
+        chance = Random(f"{seed}.{number}")
+        check_listing(world, strike, chance, is_for_good=False)
+        # What both listings lack alike for good, nobody can know of.
+        if strike is not faulty_s3.page_lacks_keys:
+            check_listing(world, strike, chance, is_for_good=True)
+    figure(f"{seeds} once, {seeds} for good")
+
+
+def test_what_changes_between_listing_and_reading_waits_for_the_next_run(world: World) -> None:
+    """Overwritten, or deleted: the versions that were listed land, and the next run takes the rest."""
+    world.reset()
+    run_id = world.bucket.list()
+    ids = [row[0] for row in world.bucket.rows("select object_id::text from audit.listed_objects order by key")]
+    key = "claims/c.ndjson"
+    for other in BODIES:
+        if other == key:
+            world.bucket.put(other, "{}\n")
+        else:
+            world.bucket.delete(other)
+    for identity in ids:
+        world.land_one(identity, run_id)
+    landing.settle_checks(world.bucket.settings, run_id=run_id)
+    world.require_faultless()
+    world.land()
+    assert world.bucket.rows("select count(*) from raw.source_objects where is_deleted and is_in_force") == [
+        (len(BODIES) - 1,)
+    ]
+    assert world.bucket.counts(key) == ("loaded", None, 1, 0, 0, 1)
+    # The bucket as the other tests have it.
+    exports = world.bucket.settings.exports
+    client = objects.client(exports)
+    listed = client.list_object_versions(Bucket=exports.bucket)
+    kept = {row[2] for row in world.whole}
+    for version in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())):
+        if version["VersionId"] not in kept:
+            client.delete_object(Bucket=exports.bucket, Key=version["Key"], VersionId=version["VersionId"])
+    check_listing(world, faulty_s3.slow_down, Random(1), is_for_good=False)
+
+
+OF_PUTS = (
+    *(faulty_s3.slow_down, faulty_s3.internal_error, faulty_s3.too_many_requests, faulty_s3.hang),
+    *(faulty_s3.reset_unasked, faulty_s3.reset_unanswered, faulty_s3.reset_in_headers, faulty_s3.expired_token),
+)
+# Without a listing, nobody can tell a sound body from another one; and what is not there may be put.
+OF_MANIFESTS = tuple(strike for strike in OF_BODIES if strike not in (faulty_s3.other_version, faulty_s3.not_found))
+REFUSALS = (objects.S3Unreachable, objects.S3Refused, objects.ObjectCorrupt)
+
+
+@dataclasses.dataclass
+class Outbox:
+    """Books with a posting that is in no bucket yet, behind the proxy, and what its drop is."""
+
+    settings: Settings
+    run_id: str
+    faults: FaultyS3
+    dropped: dict[str, bytes]
+
+    def bodies(self) -> dict[str, bytes]:
+        """The drop and the anchor, as they are in the bucket."""
+        self.faults.heal()
+        return {
+            version.key: objects.get(self.settings.exports, version.key)
+            for version in objects.list_versions(self.settings.exports, prefix="billing/")
+            if version.is_latest and not version.is_deleted
+        }
+
+
+@pytest.fixture(scope="module")
+def outbox(warehouse_server, world: World, tmp_path_factory: pytest.TempPathFactory) -> Outbox:
+    template = warehouse_server.ensure_database(f"outbox_{uuid.uuid4().hex[:12]}")
+    warehouse.migrate(template)
+    with warehouse.connect(template) as connection:
+        connection.execute(books.MARTS_SQL)
+    settings = dataclasses.replace(world.bucket.settings, warehouse=template, home=tmp_path_factory.mktemp("outbox"))
+    books.publish_terms(settings)
+    run_id = books.build(settings, books.AccountMonth(), books.AccountMonth(contract_id="K-2", currency="EUR"))
+    books.validate(settings, run_id)
+    ledger.post_month(settings, run_id=run_id)
+    made = Outbox(settings, run_id, world.faults, {})
+    delivery.deliver(settings, run_id=run_id)
+    with warehouse.connect(template) as connection:
+        # These tests forget a delivery, which nobody else may.
+        connection.execute("alter table billing.deliveries disable trigger all")
+    made.dropped = made.bodies()
+    assert len(made.dropped) == 4  # CSV, Parquet, manifest, anchor
+    return made
+
+
+def check_drop(outbox: Outbox, strike: Strike, kind: str, chance: Random, *, is_for_good: bool) -> None:
+    """Putting the drop, or reading its manifest, is spoiled: the drop is whole and recorded, or neither."""
+    if kind == "put":
+        outbox.faults.heal()
+        _forget(outbox.settings, "billing/")
+    settings = outbox.settings
+    with warehouse.connect(settings.warehouse) as connection:
+        connection.execute("delete from billing.deliveries")
+    outbox.faults.chance = chance
+    outbox.faults.spoil(strike, kind, times=None if is_for_good else 1, key="billing/")
+    try:
+        delivery.deliver(settings, run_id=outbox.run_id)
+    except REFUSALS as error:
+        assert is_for_good or strike in MEANT, error
+        assert settings.exports.endpoint_url in str(error)
+        assert books.rows(settings, "select from billing.deliveries") == []
+    else:
+        assert not is_for_good and strike not in MEANT
+        assert books.rows(settings, "select count(*) from billing.deliveries") == [(1,)]
+    assert outbox.faults.struck >= 1
+    most = max((count for (asked, _), count in outbox.faults.asked.items() if asked == kind), default=0)
+    assert most <= 2 * ATTEMPTS
+    outbox.faults.heal()
+    delivery.deliver(settings, run_id=outbox.run_id)
+    assert outbox.bodies() == outbox.dropped
+    assert books.rows(settings, "select count(*) from billing.deliveries") == [(1,)]
+
+
+def _forget(settings: Settings, prefix: str) -> None:
+    client = objects.client(settings.exports)
+    for version in objects.list_versions(settings.exports, prefix=prefix):
+        client.delete_object(Bucket=settings.exports.bucket, Key=version.key, VersionId=version.version_id)
+
+
+@seeded
+@pytest.mark.parametrize("is_for_good", [False, True], ids=["once", "for_good"])
+def test_a_spoiled_drop_is_whole_or_none(outbox: Outbox, is_for_good: bool, seeds: int, seed: int, figure) -> None:
+    spoilings = [("put", strike) for strike in OF_PUTS] + [("get", strike) for strike in OF_MANIFESTS]
+    for number in range(seeds):
+        for kind, strike in spoilings:
+            check_drop(outbox, strike, kind, Random(f"{seed}.{number}"), is_for_good=is_for_good)
+    figure(f"{seeds} x {len(OF_PUTS)} of putting the drop, {len(OF_MANIFESTS)} of reading its manifest")
+
+
+def saved_unchecked(answer, file, key, *, size_bytes, until) -> str:
+    """A body as it comes."""
+    with answer["Body"] as body:
+        content = b"".join(iter(lambda: body.read1(1 << 16), b""))
+    file.write(content)
+    return hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "strike", [faulty_s3.truncated, faulty_s3.short_length, faulty_s3.flipped, faulty_s3.wrong_checksum]
+)
+def test_bodies_that_nobody_checks_are_caught(world: World, strike: Strike, monkeypatch) -> None:
+    monkeypatch.setattr(bodies, "_save", saved_unchecked)
+    with pytest.raises(AssertionError):
+        check_refused(world, strike, Random(1), OF_BODIES[strike])
+
+
+def test_a_body_that_is_asked_for_once_is_caught(world: World) -> None:
+    exports = world.bucket.settings.exports
+    once = dataclasses.replace(exports, requests=dataclasses.replace(REQUESTS, attempts=1))
+    bucket = Bucket(dataclasses.replace(world.bucket.settings, exports=once), runs=world.bucket.runs)
+    world.reset()
+    with pytest.raises(objects.S3Unreachable):
+        check_healed(dataclasses.replace(world, bucket=bucket), faulty_s3.slow_down, Random(1))
+
+
+def test_asking_without_end_is_caught(world: World) -> None:
+    exports = world.bucket.settings.exports
+    stubborn = dataclasses.replace(exports, requests=dataclasses.replace(REQUESTS, attempts=ATTEMPTS + 1))
+    bucket = Bucket(dataclasses.replace(world.bucket.settings, exports=stubborn), runs=world.bucket.runs)
+    with pytest.raises(AssertionError, match="asked 4 times"):
+        check_refused(dataclasses.replace(world, bucket=bucket), faulty_s3.slow_down, Random(1), objects.S3Unreachable)
+
+
+def test_quarantine_for_good_of_what_s3_did_not_give_is_caught(world: World, monkeypatch) -> None:
+    check_refused(world, faulty_s3.not_found, Random(1), "object_unreadable")
+    monkeypatch.setattr(planning, "OF_THE_STORE", ())
+    with pytest.raises(AssertionError):
+        check_healed(world, faulty_s3.not_found, Random(1))
+
+
+def test_a_listing_that_nobody_holds_against_another_is_caught(world: World, monkeypatch) -> None:
+    def naive(exports, **_):
+        found, markers, asked = [], set(), {}
+        while True:
+            page = objects.client(exports).list_object_versions(
+                Bucket=exports.bucket, MaxKeys=exports.requests.page_keys, **asked
+            )
+            found += page.get("Versions", ())
+            if not page["IsTruncated"]:
+                return listing._versions(found, markers)
+            asked = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page["NextVersionIdMarker"]}
+
+    monkeypatch.setattr(listing, "_list", naive)
+    with pytest.raises(AssertionError):
+        check_listing(world, faulty_s3.page_called_last, Random(1), is_for_good=True)
+
+
+def test_a_manifest_before_its_files_is_caught(outbox: Outbox, monkeypatch) -> None:
+    def record_first(settings, posting):
+        files = delivery.drop_files(posting, [])
+        delivery._record(settings, posting, files[-1])
+        for file in files:
+            objects.put(settings.exports, file.key, file.body)
+        return []
+
+    monkeypatch.setattr(delivery, "_drop", record_first)
+    with pytest.raises((AssertionError, IndexError)):
+        check_drop(outbox, faulty_s3.slow_down, "put", Random(1), is_for_good=True)

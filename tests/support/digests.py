@@ -14,6 +14,9 @@ CLOCKS = frozenset(
     ("run_id", "landed_at", "started_at", "evaluated_at", "validation_id", "decision_id", "decided_at", "delivered_at")
 )
 
+# Every evaluation leaves a record: one more that says the same says nothing new.
+LOGS = ("audit.validations",)
+
 
 def tables(connection: psycopg.Connection, schemas: Collection[str] = BOOKS) -> list[tuple[str, str]]:
     """(schema, table), in their order."""
@@ -34,5 +37,6 @@ def contents(
             sql.SQL("select (to_jsonb(t) - %s::text[])::text from {} as t").format(sql.Identifier(schema, table)),
             [list(without)],
         )
-        found[f"{schema}.{table}"] = hashlib.sha256("\n".join(sorted(row for (row,) in rows)).encode()).hexdigest()
+        name, said = f"{schema}.{table}", [row for (row,) in rows]
+        found[name] = hashlib.sha256("\n".join(sorted(set(said) if name in LOGS else said)).encode()).hexdigest()
     return found

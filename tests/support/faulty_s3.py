@@ -68,6 +68,12 @@ class Exchange:
         finally:
             connection.close()
 
+    @property
+    def listing(self) -> str:
+        """The bucket and the kind of the listing that is asked for."""
+        parts = urlsplit(self.handler.path)
+        return f"{parts.path}?{'versions' if 'versions' in parts.query else 'current'}"
+
     def start(self, answer: Answer) -> None:
         """Send all but the body."""
         self.handler.send_response_only(answer.status)
@@ -122,6 +128,7 @@ class FaultyS3:
     spoiling: Spoiling | None = None
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)  # (kind, target) -> requests
     struck: int = 0
+    first_pages: dict[str, Answer] = field(default_factory=dict)  # kind of listing -> the first page ever given
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def spoil(self, strike: Strike, kind: str, *, times: int | None, after: int = 0, key: str = "") -> None:
@@ -168,7 +175,9 @@ class Handler(BaseHTTPRequestHandler):
             if strike:
                 strike(exchange)
             else:
-                exchange.send(exchange.forward())
+                answer = exchange.forward()
+                self.server.faults.first_pages.setdefault(exchange.listing, answer)
+                exchange.send(answer)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
@@ -337,11 +346,8 @@ def other_version(exchange: Exchange) -> None:
 
 
 def page_repeated(exchange: Exchange) -> None:
-    """Some page of before, in place of the one asked for: the same answer whatever is asked."""
-    server = exchange.handler.server
-    kind = "versions" if "versions" in exchange.handler.path else "current"
-    stale: dict[str, Answer] = server.__dict__.setdefault("stale", {})
-    exchange.send(stale.setdefault(kind, exchange.forward()))
+    """The first page of some time before, whatever is asked."""
+    exchange.send(exchange.handler.server.faults.first_pages.get(exchange.listing) or exchange.forward())
 
 
 def page_without_continuation(exchange: Exchange) -> None:

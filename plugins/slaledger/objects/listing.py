@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,7 @@ def _list(exports: Exports, **which: str) -> list[ObjectVersion]:
     # What only one of them has came or went meanwhile, or one of them is wrong: ask for the key alone.
     latest = {entry["Key"] for entry in entries if entry["IsLatest"]}
     for key in sorted(current.keys() ^ latest):
-        alone, marks = _entries(exports, Prefix=key)
+        alone, marks = _entries(exports, is_ended=True, Prefix=key)
         entries = [entry for entry in entries if entry["Key"] != key]
         entries += [entry for entry in alone if entry["Key"] == key]
         markers = {mark for mark in markers if mark != key} | (marks & {key})
@@ -65,20 +65,25 @@ def _list(exports: Exports, **which: str) -> list[ObjectVersion]:
     for key, content in current.items():
         if (key, *content) not in listed:
             raise Unsound(f"the versions of {key!r} are not those of the bucket")
-    return _versions(entries, markers)
+    # A page that came again says nothing new, or contradicts itself.
+    once: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in entries:
+        if once.setdefault((entry["Key"], entry["VersionId"]), entry) != entry:
+            raise Unsound(f"it tells twice, and differently, of {entry['Key']!r}")
+    return _versions(once.values(), markers)
 
 
-def _entries(exports: Exports, **which: str) -> tuple[list[dict[str, Any]], set[str]]:
+def _entries(exports: Exports, *, is_ended: bool = False, **which: str) -> tuple[list[dict[str, Any]], set[str]]:
     """The versions with a body, and the keys whose latest is a delete marker."""
     entries, deleted, keys = [], set(), set()
     for page in _pages(exports, "list_object_versions", **which):
         entries += page.get("Versions", ())
         deleted |= {marker["Key"] for marker in page.get("DeleteMarkers", ()) if marker["IsLatest"]}
         keys |= {entry["Key"] for kind in ("Versions", "DeleteMarkers") for entry in page.get(kind, ())}
-    if keys and not which:
+    if keys and not is_ended:
         # A page that says it is the last one, and is not.
         last = max(keys, key=str.encode)
-        beyond = next(_pages(exports, "list_object_versions", KeyMarker=last))
+        beyond = next(_pages(exports, "list_object_versions", **which, KeyMarker=last))
         if any(entry["Key"] not in keys for kind in ("Versions", "DeleteMarkers") for entry in beyond.get(kind, ())):
             raise Unsound(f"the listing ends at {last!r}, and there is more")
     return entries, deleted
@@ -115,7 +120,7 @@ def _content(entry: dict[str, Any]) -> tuple[str, int, datetime]:
     return entry["ETag"], entry["Size"], entry["LastModified"]
 
 
-def _versions(entries: list[dict[str, Any]], deleted: set[str]) -> list[ObjectVersion]:
+def _versions(entries: Collection[dict[str, Any]], deleted: set[str]) -> list[ObjectVersion]:
     latest = {entry["Key"]: entry["VersionId"] for entry in entries if entry["IsLatest"]}
     found = []
     for entry in entries:
