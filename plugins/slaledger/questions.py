@@ -37,7 +37,7 @@ def questions(settings: Settings) -> list[dict[str, str]]:
 class AskForDecision(ApprovalOperator):
     """Wait for a person's Approve or Reject with a reason, then record it. It ends as failed where it was refused.
 
-    A try of its own each: Airflow shows a task that is tried again what it showed first, whatever waits by then.
+    It asks once: Airflow shows a task that is tried again what it showed first, whatever waits by then.
     """
 
     # Ids come from exports: they are shown, never rendered.
@@ -49,18 +49,22 @@ class AskForDecision(ApprovalOperator):
         super().__init__(subject=question["pending_id"], body=question["text"], params={REASON: reason}, **kwargs)
         self.question = dict(question)
 
-    def execute(self, context: Any) -> None:
+    @property
+    def hitl_summary(self) -> dict[str, Any]:
+        """Nothing: lineage would send on who answered and why. That is kept in `audit.decisions` alone."""
+        return {}
+
+    def execute(self, context: Any) -> str:
         """Ask, and wait without a process; what was shown is kept with the waiting task."""
         if context["ti"].try_number > 1:
-            raise AirflowFailException(
-                f"{self.subject} was asked before, and nothing was recorded: trigger `decide_pending` anew."
-            )
+            return _not_again(self.question)
         try:
             super().execute(context)
         except TaskAwaitingInput as waiting:
             raise TaskAwaitingInput(
                 method_name=waiting.method_name, kwargs={"shown": self.question}, timeout=waiting.timeout
             ) from None
+        raise AssertionError("Airflow's operator did not wait")
 
     def execute_complete(self, context: Any, event: dict[str, Any], shown: dict[str, str]) -> str:
         """Record the answer on what was shown; the sentence that says so."""
@@ -75,6 +79,21 @@ class AskForDecision(ApprovalOperator):
         raise AirflowFailException(
             f"{self.subject} was not answered in time ({event['error_type']}): nothing was decided, and it still waits."
         )
+
+
+class AskedBefore(Exception):
+    """A task that asked already was cleared, or its worker was lost; the message says what to do."""
+
+    is_final = True
+
+
+@steps.reported
+def _not_again(question: Mapping[str, str]) -> str:
+    from slaledger import settings
+
+    if dict(question) in questions(settings.load()):
+        raise AskedBefore(f"{question['pending_id']} was asked before, and still waits: trigger `decide_pending` anew.")
+    return f"{question['pending_id']} no longer waits with these figures."
 
 
 @steps.reported

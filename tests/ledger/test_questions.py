@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.context import set_current_context
 
 from slaledger import approvals
 from slaledger.questions import AskForDecision, questions
@@ -27,12 +28,16 @@ def books(settings, monkeypatch):
     return settings
 
 
+def context_of(*, try_number: int) -> tuple[Any, dict]:
+    """A task's context, and what the task leaves for `sla run`."""
+    left: dict = {}
+    push = SimpleNamespace(try_number=try_number, xcom_push=lambda *, key, value: left.update({key: value}))
+    return {"ti": push}, left
+
+
 def answer(question: dict[str, str], **changed: Any) -> tuple[str | Exception, dict]:
     """What becomes of an answer in Airflow's page: the task's result or failure, and what it left for `sla run`."""
-    from airflow.sdk.execution_time.context import set_current_context
-
-    left: dict = {}
-    context: Any = {"ti": SimpleNamespace(xcom_push=lambda *, key, value: left.update({key: value}))}
+    context, left = context_of(try_number=1)
     event = {
         "chosen_options": ["Approve"],
         "params_input": {"because": "the carriers confirm it"},
@@ -47,6 +52,8 @@ def answer(question: dict[str, str], **changed: Any) -> tuple[str | Exception, d
             return task.execute_complete(context, event, shown=question), left
         except AirflowFailException as failure:
             return failure, left
+        finally:
+            assert task.hitl_summary == {}  # what lineage would send on
 
 
 @pytest.mark.parametrize(("option", "is_approved"), [("Approve", True), ("Reject", False)])
@@ -109,9 +116,15 @@ def test_nobody_answering_in_time_decides_nothing(books):
 
 def test_a_second_try_asks_nothing(books):
     """Airflow would show it with the text of the first, whatever waits by then."""
-    task = AskForDecision(task_id="decide", question=questions(books)[0])
-    with pytest.raises(AirflowFailException, match="trigger `decide_pending` anew"):
-        task.execute({"ti": SimpleNamespace(try_number=2)})
+    (question,) = questions(books)
+    task = AskForDecision(task_id="decide", question=question)
+    context, left = context_of(try_number=2)
+    with set_current_context(context), pytest.raises(AirflowFailException, match="trigger `decide_pending` anew"):
+        task.execute(context)
+    assert left["failure"]["kind"] == "AskedBefore"
+    answer(question)  # recorded by the first, of which Airflow had lost sight
+    with set_current_context(context):
+        assert task.execute(context) == f"{HELD_ID} no longer waits with these figures."
 
 
 def test_what_is_shown_are_ids_and_figures_and_no_markup(settings):
