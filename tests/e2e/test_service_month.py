@@ -9,8 +9,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 import subprocess
 import sys
+import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -20,6 +23,7 @@ import pytest
 
 from slaledger.gates.committed import committed
 from slaledger.settings import PROJECT_DIR
+from slaledger.stack.airflow_api import AirflowApi
 from tests.e2e.conftest import Sla
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
@@ -161,6 +165,70 @@ def test_what_is_held_is_pending(sla, closed):
     pending = sla("pending")
     assert pending.returncode == 0
     assert f"held:{held['contract_id']}:{MONTH}" in pending.stdout
+
+
+REVIEW = f"claim:clm-007:con-07:{MONTH}"
+REASON = "the mail server was late"
+
+
+def test_what_waits_is_decided_in_airflow_by_another_than_who_prepared_it(sla, closed):
+    """Rejected, so that no later closing owes more. `billing` answers; first as if `billing` had asked for the run."""
+    ((prepared_by,),) = {tuple(row.values()) for row in sla.rows("select distinct prepared_by from audit.builds")}
+    sla.execute("update audit.builds set prepared_by = 'billing'")
+    task, failure = answer_in_airflow(sla, "billing", REVIEW)
+    assert task["state"] == "failed"
+    assert failure["kind"] == "PreparerDecides" and "It still waits" in failure["message"]
+    sla.execute(f"update audit.builds set prepared_by = '{prepared_by}'")
+    task, failure = answer_in_airflow(sla, "billing", REVIEW)
+    assert (task["state"], failure) == ("success", None)
+    assert sla.rows(
+        "select kind, subject, is_approved, decided_by, because, prepared_by, via from audit.decisions"
+    ) == [
+        {
+            "kind": "claim",
+            "subject": f"clm-007|con-07|{MONTH}",
+            "is_approved": False,
+            "decided_by": "billing",
+            "because": REASON,
+            "prepared_by": prepared_by,
+            "via": "airflow",
+        }
+    ]
+    assert REVIEW not in sla("pending").stdout
+    assert REASON not in (sla.stack.home / "lineage" / "events.ndjson").read_text(encoding="utf-8")
+
+
+def answer_in_airflow(sla: Sla, user: str, pending_id: str) -> tuple[dict, dict | None]:
+    """Trigger `decide_pending`, reject one thing as this user, and end the run; the task's end, and its failure."""
+    api = AirflowApi(sla.stack.airflow_url, user, sla.stack.users[user])
+    run_id = f"decide_{uuid.uuid4().hex[:8]}"
+    api.trigger("decide_pending", run_id=run_id)
+
+    def task() -> dict:
+        found = [each for each in api.task_instances("decide_pending", run_id) if each["task_id"] == "decide"]
+        return next((each for each in found if each["rendered_map_index"] == pending_id), {"state": None})
+
+    def wait(*states: str) -> dict:
+        deadline = time.monotonic() + 120
+        while task()["state"] not in states:
+            assert time.monotonic() < deadline, f"{pending_id} is {task()['state']}, not one of {states}"
+            time.sleep(0.5)
+        return task()
+
+    map_index = wait("awaiting_input")["map_index"]
+    # Answered before the scheduler knows that the asking process is gone, Airflow believes the task lost.
+    gone = f"task_id='decide', run_id='{run_id}', try_number=1, map_index={map_index})"
+    log = sla.stack.home / "logs" / "scheduler.log"
+    deadline = time.monotonic() + 120
+    while not re.search(f"Received executor event .*{re.escape(gone)}", log.read_text(encoding="utf-8")):
+        assert time.monotonic() < deadline, "the asking process did not end"
+        time.sleep(0.5)
+    path = f"/dags/decide_pending/dagRuns/{run_id}/taskInstances/decide/{map_index}/hitlDetails"
+    api._api("PATCH", path, json={"chosen_options": ["Reject"], "params_input": {"because": REASON}})
+    ended = wait("success", "failed")
+    failure = api.xcom("decide_pending", run_id, "decide", key="failure", map_index=map_index)
+    api.set_run_state("decide_pending", run_id, "failed")  # what else waits is not asked for any longer
+    return ended, failure
 
 
 def test_nothing_of_the_run_is_in_the_lineage_but_names(sla, closed):
