@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from slaledger import ledger
+from slaledger.ledger import posting
 from slaledger.ledger.chain import LEDGER_LOCK, Draft, append, read_lines
+from slaledger.ledger.planning import Plan
 from slaledger.warehouse import connect
 from slaledger.zones import ZonesDiffer
 from tests.ledger.books import AS_OF, AccountMonth, build, close, lines, publish_terms, rows, validate
@@ -63,6 +65,17 @@ def test_lines_that_do_not_add_up_to_what_is_owed_are_not_kept(settings):
         )
     with pytest.raises(ledger.LinesDoNotAddUp, match=r"K-1 is owed 50 USD for 2026-03.*add up to 49\.99"):
         close(settings, AccountMonth())
+    assert rows(settings, "select from billing.sla_statements") == lines(settings) == []
+
+
+def test_what_the_database_refuses_is_told_by_name(settings, monkeypatch):
+    """Where the code itself would let it through."""
+    monkeypatch.setattr(posting, "_require_nothing_left", lambda *_: None)
+    monkeypatch.setattr(
+        posting, "plan", lambda balances, _: Plan(tuple((each, None) for each in balances[1:]), (), (), ())
+    )
+    with pytest.raises(ledger.RefusedAtCommit, match=r"K-1 .* add up to 0 USD, and 50\.00 is owed.*by hand"):
+        close(settings, AccountMonth(), AccountMonth(contract_id="K-2"))
     assert rows(settings, "select from billing.sla_statements") == lines(settings) == []
 
 

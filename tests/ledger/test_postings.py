@@ -261,7 +261,7 @@ def test_goodwill_is_what_was_approved(settings, monkeypatch, change):
             connection, [dataclasses.replace(draft, **change) for draft in drafts], **when
         ),
     )  # fmt: skip
-    with pytest.raises(psycopg.errors.CheckViolation, match="goodwill, and nobody"):
+    with pytest.raises(ledger.RefusedAtCommit, match="goodwill, and nobody"):
         approvals.goodwill(
             settings, contract_id="K-1", service_month=MARCH, amount="5", by="Ada", because="late", prepared_by="Bob"
         )

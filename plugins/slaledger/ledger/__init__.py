@@ -5,6 +5,7 @@ from slaledger.ledger.candidate import candidate_sha256, inputs_sha256
 from slaledger.ledger.chain import IdempotencyPayloadMismatch
 from slaledger.ledger.planning import AmountNotPostable
 from slaledger.ledger.posting import LinesDoNotAddUp, PostResult, Waiting, post_month
+from slaledger.ledger.postings import RefusedAtCommit
 from slaledger.ledger.preconditions import (
     MonthNotOver,
     NotClosing,
@@ -24,6 +25,7 @@ __all__ = [
     "NotValidated",
     "PostResult",
     "PostingRefused",
+    "RefusedAtCommit",
     "Waiting",
     "anchored",
     "candidate_sha256",

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from slaledger.decisions import CLI, PreparerDecides, record
 from slaledger.ledger.canonical import digest, idempotency_key, line_item_id, month_text
 from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, Draft, Line, append, read_line
-from slaledger.ledger.postings import Origin, append_posting, last_posting
+from slaledger.ledger.postings import Origin, append_posting, last_posting, told_by_name
 from slaledger.settings import Settings, code_version, tzdata_version
 from slaledger.warehouse import connect
 from slaledger.zones import require_recorded_zones
@@ -45,7 +45,7 @@ def append_goodwill(
     month = month_text(service_month)
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
         raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
-    with connect(settings.warehouse, role="sla_biller") as connection:
+    with told_by_name(), connect(settings.warehouse, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         connection.execute(LEDGER_LOCK)
         connection.execute(HOLD_DECISIONS)

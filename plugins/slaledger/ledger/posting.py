@@ -16,7 +16,7 @@ from psycopg.rows import class_row, dict_row
 from slaledger.ledger.canonical import month_text, number_text, statement_id, text_digest
 from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, append
 from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
-from slaledger.ledger.postings import Origin, Posting, append_posting, last_posting, statement_hash
+from slaledger.ledger.postings import Origin, Posting, append_posting, last_posting, statement_hash, told_by_name
 from slaledger.ledger.preconditions import (
     Build,
     hold_candidate_still,
@@ -69,9 +69,9 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
 
     A repeat, or the same run twice at once, appends nothing more. Raises `NotCurrentBuild`, `NotClosing`,
     `MonthNotOver`, `NotValidated`, `zones.ZonesDiffer`, `planning.AmountNotPostable`,
-    `chain.IdempotencyPayloadMismatch` or `LinesDoNotAddUp`; each leaves the books as they were.
+    `chain.IdempotencyPayloadMismatch`, `LinesDoNotAddUp` or `RefusedAtCommit`; each leaves the books as they were.
     """
-    with connect(settings.warehouse, role="sla_biller") as connection:
+    with told_by_name(), connect(settings.warehouse, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         # The lock comes first: what is read after it is what the writer before us left.
         connection.execute(LEDGER_LOCK)

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -19,6 +20,24 @@ from psycopg.types.json import Jsonb
 
 from slaledger.ledger.canonical import HASH_VERSION, digest, number_text, row_digest
 from slaledger.ledger.chain import GENESIS, Line
+from slaledger.ledger.preconditions import PostingRefused
+
+
+class RefusedAtCommit(PostingRefused):
+    """The database does not hold what was to be appended to be validated and owed."""
+
+
+@contextmanager
+def told_by_name() -> Iterator[None]:
+    """Around a transaction that posts: what its triggers refuse is a `RefusedAtCommit`."""
+    try:
+        yield
+    except psycopg.errors.CheckViolation as refusal:
+        raise RefusedAtCommit(
+            f"{refusal.diag.message_primary}. Nothing was appended: run the month again with `sla run --close`; if it "
+            "comes back, somebody changed `billing` or `marts` by hand (docs/runbooks/ledger.md)."
+        ) from refusal
+
 
 # The columns of a statement that its hash is of: all but the hash.
 STATEMENT_COLUMNS = (

@@ -81,6 +81,7 @@ def _verify(settings: Settings, *, with_bucket: bool) -> BooksReport:
             for posting, lines in _postings(connection, statements):
                 held.append(posting)
                 report = replace(report, lines=lines, postings=posting.posting_number, head_hash=posting.head_hash)
+            _require_all_evidence(connection)
             _require_deliveries(connection, held)
             if with_bucket:
                 report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held))
@@ -112,45 +113,48 @@ def _statements(connection: psycopg.Connection) -> dict[int, list[tuple[str, str
 
 
 def _require_evidence(connection: psycopg.Connection) -> None:
-    for query, reason in (
-        (
-            """
-            select evidence.evidence_sha256
-            from billing.evidence
-            where evidence.evidence_sha256 <> encode(sha256(convert_to(evidence.document, 'UTF8')), 'hex')
-            order by evidence.evidence_sha256 limit 1
-            """,
-            "its document does not give its digest: it was changed",
+    row = connection.execute(
+        """
+        select evidence.evidence_sha256
+        from billing.evidence
+        where evidence.evidence_sha256 <> encode(sha256(convert_to(evidence.document, 'UTF8')), 'hex')
+        order by evidence.evidence_sha256
+        limit 1
+        """
+    ).fetchone()
+    if row:
+        raise BooksFault(f"evidence {row[0]}", "its document does not give its digest: it was changed")
+
+
+def _require_all_evidence(connection: psycopg.Connection) -> None:
+    """What statements and lines rest on, and the inputs that this names, are there."""
+    row = connection.execute(
+        """
+        with
+
+        named as (
+            select lines.evidence_sha256
+            from billing.credit_line_items as lines
+            union
+            select statements.evidence_sha256
+            from billing.sla_statements as statements
         ),
-        (
-            """
-            with
 
-            named as (
-                select lines.evidence_sha256
-                from billing.credit_line_items as lines
-                union
-                select statements.evidence_sha256
-                from billing.sla_statements as statements
-            ),
+        inputs as (
+            select evidence.document::jsonb ->> 'inputs_sha256' as evidence_sha256
+            from named
+            inner join billing.evidence on named.evidence_sha256 = evidence.evidence_sha256
+        )
 
-            inputs as (
-                select evidence.document::jsonb ->> 'inputs_sha256' as evidence_sha256
-                from named
-                inner join billing.evidence on named.evidence_sha256 = evidence.evidence_sha256
-            )
-
-            select coalesce(wanted.evidence_sha256, 'without a digest')
-            from (table named union table inputs) as wanted
-            where wanted.evidence_sha256 not in (select evidence.evidence_sha256 from billing.evidence)
-            order by wanted.evidence_sha256 limit 1
-            """,
-            "a statement, a line or its evidence rests on it, and it is not there",
-        ),
-    ):
-        row = connection.execute(query).fetchone()
-        if row:
-            raise BooksFault(f"evidence {row[0]}", reason)
+        select wanted.evidence_sha256
+        from (table named union table inputs) as wanted
+        where wanted.evidence_sha256 not in (select evidence.evidence_sha256 from billing.evidence)
+        order by wanted.evidence_sha256
+        limit 1
+        """
+    ).fetchone()
+    if row:
+        raise BooksFault(f"evidence {row[0]}", "a statement, a line or its evidence rests on it, and it is not there")
 
 
 def _postings(
