@@ -1,6 +1,20 @@
 """The warehouse: connections, and the DDL that dbt does not own."""
 
-from slaledger.warehouse.connection import RoleMissing, WarehouseUnreachable, connect, role_options
+from slaledger.warehouse.connection import (
+    RoleMissing,
+    WarehouseStopped,
+    WarehouseUnreachable,
+    connect,
+    role_options,
+)
 from slaledger.warehouse.migrate import MigrationRefused, migrate
 
-__all__ = ["MigrationRefused", "RoleMissing", "WarehouseUnreachable", "connect", "migrate", "role_options"]
+__all__ = [
+    "MigrationRefused",
+    "RoleMissing",
+    "WarehouseStopped",
+    "WarehouseUnreachable",
+    "connect",
+    "migrate",
+    "role_options",
+]

@@ -11,9 +11,25 @@ from slaledger.settings import Warehouse
 
 AUDITOR = "sla_auditor"
 
+# SQLSTATE -> what to do. What else a statement fails of is our mistake, or the data's.
+_STOPPED = {
+    "53100": "its disk is full. Make room there",
+    "53200": "it has no memory left. Give it more, or have it do less at once",
+    "58030": "it cannot read or write its files. See its log",
+    "25006": "it is read-only. Is it a standby, or was it set so",
+    "55P03": "another session holds the lock. Wait until that is done",
+    "40P01": "it and another session wait for each other. Wait until that one is done",
+    "40001": "another session changed the same rows. Wait until that one is done",
+    "57014": "the statement was cancelled, by its `statement_timeout` or a person. See its log",
+}
+
 
 class WarehouseUnreachable(Exception):
     """PostgreSQL does not answer."""
+
+
+class WarehouseStopped(Exception):
+    """PostgreSQL answers, and cannot go on for now; nothing of the transaction is kept."""
 
 
 class RoleMissing(Exception):
@@ -29,7 +45,7 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
 
     It runs in `role` (docs/decisions/0013-roles.md), with that stage's own login where there is one; without a role,
     as the base login itself. Raises `WarehouseUnreachable` naming the address (never the password), when it breaks
-    off as well, and `RoleMissing`.
+    off as well, `WarehouseStopped` where it cannot go on, and `RoleMissing`.
     """
     login = warehouse.login(role)
     try:
@@ -55,10 +71,16 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
         try:
             with connection:
                 yield connection
-        except psycopg.OperationalError as error:
-            if not connection.broken:
+        except psycopg.Error as error:
+            if connection.broken and isinstance(error, psycopg.OperationalError):
+                raise WarehouseUnreachable(_unreachable(login, error)) from error
+            # The auditor's sessions are read-only by themselves.
+            if error.sqlstate not in _STOPPED or (role == AUDITOR and error.sqlstate == "25006"):
                 raise
-            raise WarehouseUnreachable(_unreachable(login, error)) from error
+            raise WarehouseStopped(
+                f"PostgreSQL at {login.host}:{login.port}/{login.database} stopped ({error.sqlstate}): "
+                f"{_STOPPED[error.sqlstate]}, then run it again. Nothing of this step's transaction is kept."
+            ) from error
 
 
 def role_options(role: str | None) -> str:
