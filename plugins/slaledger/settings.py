@@ -64,7 +64,8 @@ class Warehouse:
 
     def login(self, role: str | None) -> Warehouse:
         """What a session in this role logs in with: the stage's own login, else this one."""
-        return self.stages.get(role, self) if role else self
+        own = self.stages.get(role) if role else None
+        return replace(self, user=own.user, password=own.password) if own else self
 
     @property
     def dsn(self) -> str:

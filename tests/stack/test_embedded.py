@@ -1,5 +1,6 @@
 """The whole stack: one of its own for this module, which the tests kill and mend."""
 
+import dataclasses
 import os
 import signal
 import socket
@@ -100,6 +101,35 @@ def test_secrets_are_the_owner_s_alone_and_long(home: Path) -> None:
             assert path.read_text() not in logs, f"{path.name} is in a log"
     for user, password in passwords.items():
         assert password not in logs, f"the password of {user} is in a log"
+
+
+def test_no_secret_is_in_a_process_list_and_airflow_does_not_know_the_superuser(home: Path) -> None:
+    texts = {path.name: path.read_text() for path in (home / "secrets").iterdir() if path.name != airflow.PASSWORDS}
+    running = processes.of_home(home)
+    assert running
+    for process in running:
+        command = Path(f"/proc/{process.pid}/cmdline").read_text()
+        assert not [name for name, text in texts.items() if text in command], command
+    scheduler = Path(f"/proc/{pids(home)['scheduler']}/environ").read_text()
+    assert texts["postgres_biller_password"] in scheduler
+    assert texts["postgres_password"] not in scheduler
+
+
+def test_the_warehouse_and_airflow_s_database_have_logins_of_their_own(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLA_HOME", str(home))
+    warehouse = settings.load().warehouse
+    metadata = dataclasses.replace(
+        warehouse, user="airflow", password=(home / "secrets" / "postgres_airflow_password").read_text()
+    )
+    assert len(warehouse.stages) == len(settings.STAGES)
+    for login in [metadata, *warehouse.stages.values()]:
+        database = {"airflow": "airflow"}.get(login.user, "slaledger")
+        psycopg.connect(dataclasses.replace(login, database=database).dsn).close()
+        for other in {"airflow", "slaledger", "postgres"} - {database}:
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                psycopg.connect(dataclasses.replace(login, database=other).dsn)
 
 
 def test_users_have_their_roles_and_strangers_none(home: Path) -> None:

@@ -7,7 +7,6 @@ directories, so that `kill -9` of anything, at any time, is mended by the next `
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import fcntl
 import hashlib
 import json
@@ -95,8 +94,7 @@ def up(home: Path, progress: Progress, *, forced_ports: Mapping[str, int] | None
             migrated.result()
 
         # Airflow's base login only reads: nothing that a DAG runs can be the superuser, who has migrated.
-        reader = dataclasses.replace(warehouse.login(logins.READ_ONLY), stages=warehouse.stages)
-        shared = airflow.connections(reader, s3.exports)
+        shared = airflow.connections(warehouse.login(logins.READ_ONLY), s3.exports)
         airflow_port = _airflow_port(home, state, ports)
         airflow_port = _start_airflow(home, state, metadata, shared, airflow_port, progress)
         state["environment"] = airflow.connections(warehouse, s3.exports)
