@@ -177,7 +177,7 @@ def pending_table(decisions: list[Any]) -> RenderableType:
     """What waits for a decision, with the id to type."""
     if not decisions:
         return "Nothing waits for a decision."
-    table = Table(title="Waiting for a decision", title_justify="left")
+    table = Table(title="Waiting for a decision", title_justify="left", caption_justify="left")
     for name in ("id", "prepared by", "about"):
         table.add_column(name, no_wrap=name == "id")
     for decision in decisions:
