@@ -112,12 +112,12 @@ def lines(body: BinaryIO, number: int = 0) -> Iterator[Line]:
 def document(path: Path, *, errors: str = "strict") -> str:
     """The whole body as text; with `surrogateescape` for `errors`, bytes that are no UTF-8 stay where they stand.
 
-    Raises `ObjectRejected` where it is over 64 MiB or, else, no UTF-8.
+    Raises `ObjectRejected` where it is over 32 MiB or, else, no UTF-8.
     """
     with open_body(path) as body:
         content = body.read(limits.MAX_DOCUMENT_BYTES + 1)
     if len(content) > limits.MAX_DOCUMENT_BYTES:
-        raise ObjectRejected("document_too_large", "the document is over 64 MiB")
+        raise ObjectRejected("document_too_large", f"the document is over {limits.MAX_DOCUMENT_BYTES >> 20} MiB")
     try:
         return content.decode("utf-8", errors)
     except UnicodeDecodeError as error:

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from slaledger.feeds import strict_json
+from slaledger.feeds import limits, strict_json
 from slaledger.feeds.bodies import document, first_bytes, refuse_foreign
-from slaledger.feeds.limits import MAX_DOCUMENT_VALUES, MAX_ROW_BYTES
+from slaledger.feeds.limits import MAX_ROW_BYTES
 from slaledger.feeds.reasons import ObjectRejected, RowRejected
 
 
@@ -31,8 +31,8 @@ def load(path: Path) -> Any:
 def _bounded(text: str) -> str:
     """The text, if it is of no more values than memory has room for. Raises `ObjectRejected`."""
     # At most: some of them may stand in texts.
-    if text.count(",") + text.count("[") + text.count("{") > MAX_DOCUMENT_VALUES:
-        raise ObjectRejected("document_too_large", f"the document has over {MAX_DOCUMENT_VALUES} values")
+    if text.count(",") + text.count("[") + text.count("{") > limits.MAX_DOCUMENT_VALUES:
+        raise ObjectRejected("document_too_large", f"the document has over {limits.MAX_DOCUMENT_VALUES} values")
     return text
 
 

@@ -13,9 +13,10 @@ INFLATE_FLOOR_BYTES = 64 << 20
 INFLATE_RATIO = 150
 INFLATE_LIMIT_BYTES = 8 << 30
 
-# A JSON or YAML document, which is held in memory whole: `document_too_large`. A value of JSON takes about 100 bytes.
-MAX_DOCUMENT_BYTES = 64 << 20
-MAX_DOCUMENT_VALUES = 1_000_000
+# A JSON or YAML document, which is held in memory whole: `document_too_large`. As text it may take four times its
+# bytes, and each value of JSON some 200.
+MAX_DOCUMENT_BYTES = 32 << 20
+MAX_DOCUMENT_VALUES = 400_000
 
 # JSON in a row: `too_deep`, far below what the parser takes, so that where it ends does not hang on who called it; and
 # `number_out_of_range`.

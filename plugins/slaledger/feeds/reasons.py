@@ -119,7 +119,7 @@ OBJECT_REASONS = _listed(
         "Export the pages of Zendesk's incremental exports as they are.",
     ),
     Reason("object_too_large", "The object is over 8 GiB.", "Export smaller objects."),
-    Reason("document_too_large", "The document is over 64 MiB, or a million values.", "Export pages."),
+    Reason("document_too_large", "The document is over 32 MiB, or 400,000 values.", "Export pages."),
     Reason("too_many_rows", "The object has over 20 million rows.", "Export smaller objects."),
     Reason("parquet_unreadable", "The Parquet file cannot be read.", "Export it again."),
     Reason(
