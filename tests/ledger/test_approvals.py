@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from slaledger.ledger.canonical import digest
 from slaledger.ledger.goodwill import GoodwillRefused
 from slaledger.reperform.lines import due
 from slaledger.reperform.records import Decision
+from slaledger.stack import logins
 from slaledger.warehouse import connect
 from slaledger.zones import ZonesDiffer
 from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, close, lines, publish_terms, rows
@@ -324,6 +326,18 @@ class TestGoodwill:
                 "cli",
             )
         ]
+
+    def test_where_each_stage_has_its_own_login(self, settings, tmp_path):
+        """Of these the biller's may not approve, nor the approver's post."""
+        warehouse = logins.stages_of(tmp_path, settings.warehouse)
+        logins.ensure_stages(warehouse)
+        stages = replace(settings, warehouse=warehouse)
+        close(settings, LOW)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="sla_approver"):
+            run(stages, "set local role sla_approver", role="sla_biller")
+        assert self.give(stages).is_new
+        close(settings, NOTHING)
+        assert approve(stages).is_new
 
     def test_who_prepares_it_does_not_approve_it(self, settings, monkeypatch):
         close(settings, LOW)

