@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import psycopg
 
@@ -28,13 +29,12 @@ def require_anchors_and_drops(settings: Settings, connection: psycopg.Connection
     return unanchored
 
 
-def _require_anchors(settings: Settings, ledger_id, postings: list[Posting]) -> int:
+def _require_anchors(settings: Settings, ledger_id: UUID, postings: list[Posting]) -> int:
     from slaledger import objects
 
     expected = dict(_bodies(ledger_id, postings))
     found = set()
-    prefix = ledger_prefix(ledger_id)
-    versions = objects.list_versions(settings.exports, prefix=prefix)
+    versions = objects.list_versions(settings.exports, prefix=ledger_prefix(ledger_id))
     with tempfile.TemporaryDirectory() as directory:
         # Deleted and overwritten ones, too: a version of an anchor says what was posted, whoever hides it.
         for version in sorted(versions, key=lambda version: version.key):
@@ -55,7 +55,7 @@ def _require_anchors(settings: Settings, ledger_id, postings: list[Posting]) -> 
     return len(missing)
 
 
-def _bodies(ledger_id, postings: list[Posting]) -> Iterator[tuple[str, bytes]]:
+def _bodies(ledger_id: UUID, postings: list[Posting]) -> Iterator[tuple[str, bytes]]:
     totals: dict[str, Decimal] = {}
     for posting in postings:
         for currency, amount in posting.sums.items():
