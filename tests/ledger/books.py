@@ -154,11 +154,11 @@ def _insert_account_month(connection, month: AccountMonth, service_month: date) 
 
 
 def validate(settings: Settings, run_id: str, *, is_success: bool = True, gates: tuple = ("raw", "marts")) -> None:
-    """What the gates leave for the run: all of the committed list evaluated, and holding or not."""
+    """What the gates leave, with dbt between them: all of the committed list evaluated, and holding or not."""
     digests = {"raw": ledger.inputs_sha256, "marts": ledger.candidate_sha256}
-    with connect(settings.warehouse, role="sla_validator") as connection:
-        ((is_closing,),) = connection.execute("select is_closing from audit.builds where run_id = %s", (run_id,))
-        for gate in gates:
+    for gate in gates:
+        with connect(settings.warehouse, role="sla_validator") as connection:
+            ((is_closing,),) = connection.execute("select is_closing from audit.builds where run_id = %s", (run_id,))
             entries = [
                 {
                     "name": each.name,
@@ -180,6 +180,11 @@ def validate(settings: Settings, run_id: str, *, is_success: bool = True, gates:
                 """,
                 (uuid.uuid4(), gate, digests[gate](connection), is_success, json.dumps(entries), run_id),
             )
+        if gate == "raw":
+            with connect(settings.warehouse) as connection:
+                connection.execute(
+                    "update audit.builds set models_built_at = clock_timestamp() where run_id = %s", (run_id,)
+                )
 
 
 def close(settings: Settings, *account_months: AccountMonth, **when: object) -> ledger.PostResult:

@@ -224,7 +224,7 @@ class TestRefused:
         run_id = build(settings, AccountMonth())
         validate(settings, run_id)
         validate(settings, run_id, is_success=False, gates=("marts",))
-        with pytest.raises(ledger.NotValidated, match="does not let it post"):
+        with pytest.raises(ledger.NotValidated, match="failed"):
             ledger.post_month(settings, run_id=run_id)
 
     def test_another_runs_validation_is_none(self, settings):

@@ -54,8 +54,23 @@ FINDINGS = """
     set local role sla_transformer;
     create table marts.fct_findings (code text, service_month date, subject text, object_id uuid, detail text)
 """
+BUILT = """
+    update audit.builds set models_built_at = clock_timestamp()
+    where run_id = (select run_id from audit.current_build)
+"""
 # Another fee, and another credit of it: nothing that any claim minds, had the fee been exported.
 OTHER_FIGURES = "update marts.fct_credits set monthly_fee = 2000, amount = 200"
+LANDING = """
+    insert into raw.source_objects (
+        object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format, status,
+        last_modified, run_id
+    )
+    select
+        md5('later')::uuid, bucket, key || '-later', version_id, etag, sha256, size_bytes, exported_at, landed_at,
+        feed, format, status, last_modified, 'another landing'
+    from raw.source_objects
+    where feed = 'notices'
+"""
 NAMED = (ledger.PostingRefused, gates.GateFailed, psycopg.errors.CheckViolation, psycopg.errors.InsufficientPrivilege)
 
 
@@ -73,9 +88,9 @@ def validated(warehouse_server, tmp_path_factory: pytest.TempPathFactory) -> tup
     _by_hand(settings, MARTS_SQL, FINDINGS, EXPORTS_SQL, OURS_ALONE)
     terms.publish(settings)
     run_id = build(settings, OWED)
-    _by_hand(settings, CLAIM)
-    for gate in ("raw", "marts"):
-        gates.run_gate(settings, gate, run_id=run_id)
+    gates.run_gate(settings, "raw", run_id=run_id)
+    _by_hand(settings, CLAIM, BUILT)
+    gates.run_gate(settings, "marts", run_id=run_id)
     return settings, run_id
 
 
@@ -97,12 +112,14 @@ class Month:
     def post(self, run_id: str | None = None) -> None:
         ledger.post_month(self.settings, run_id=run_id or self.run_id)
 
-    def open_other_run(self, *, is_built: bool = True) -> str:
-        """Another run of the month, on the same marts; nothing is validated."""
+    def open_other_run(self, *, is_raw_validated: bool = True, is_built: bool = True) -> str:
+        """Another run of the month, on the same marts; it has come as far as its marts gate."""
         run_id = f"other-{uuid.uuid4()}"
         transform.open_build(self.settings, run_id=run_id, service_month=MARCH, as_of=AS_OF, is_closing=True)
+        if is_raw_validated:
+            _record(self, run_id, gate="raw")
         if is_built:
-            self.by_hand("update audit.builds set models_built_at = clock_timestamp() where models_built_at is null")
+            self.by_hand(BUILT)
         return run_id
 
     def by_hand(self, *statements: str, role: str | None = None) -> None:
@@ -171,7 +188,6 @@ def marts_changed_while_the_gate_looked(month: Month, patch: pytest.MonkeyPatch)
         return evaluate(*arguments, **options)
 
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     patch.setattr(gate_run, "evaluate", meanwhile)
     assert month.gate(run_id) == "", "it looked at one snapshot, in which all was well"
     month.post(run_id)
@@ -179,18 +195,16 @@ def marts_changed_while_the_gate_looked(month: Month, patch: pytest.MonkeyPatch)
 
 def validation_of_another_digest(month: Month, patch: pytest.MonkeyPatch) -> None:
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     _record(month, run_id, candidate_sha256="f" * 64)
     month.post(run_id)
 
 
 def validation_of_another_run(month: Month, patch: pytest.MonkeyPatch) -> None:
-    month.post(month.open_other_run())
+    month.post(month.open_other_run(is_raw_validated=False))
 
 
 def validation_of_another_month(month: Month, patch: pytest.MonkeyPatch) -> None:
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     with contextlib.suppress(psycopg.errors.CheckViolation):
         _record(month, run_id, service_month=date(2026, 4, 1))
     month.post(run_id)
@@ -198,7 +212,6 @@ def validation_of_another_month(month: Month, patch: pytest.MonkeyPatch) -> None
 
 def validation_as_of_another_time(month: Month, patch: pytest.MonkeyPatch) -> None:
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     with contextlib.suppress(psycopg.errors.CheckViolation):
         _record(month, run_id, as_of=datetime(2026, 4, 21, tzinfo=UTC))
     month.post(run_id)
@@ -207,14 +220,12 @@ def validation_as_of_another_time(month: Month, patch: pytest.MonkeyPatch) -> No
 def empty_suite(month: Month, patch: pytest.MonkeyPatch) -> None:
     patch.setitem(committed().GATES, "marts", ())
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     month.gate(run_id)
     month.post(run_id)
 
 
 def empty_list(month: Month, patch: pytest.MonkeyPatch) -> None:
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     with contextlib.suppress(psycopg.errors.CheckViolation):
         _record(month, run_id, expectations=[])
     month.post(run_id)
@@ -223,7 +234,6 @@ def empty_list(month: Month, patch: pytest.MonkeyPatch) -> None:
 def expectation_removed_from_the_list(month: Month, patch: pytest.MonkeyPatch) -> None:
     patch.setitem(committed().GATES, "marts", committed().GATES["marts"][:-1])
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     month.gate(run_id)
     month.post(run_id)
 
@@ -231,8 +241,9 @@ def expectation_removed_from_the_list(month: Month, patch: pytest.MonkeyPatch) -
 def expectation_removed_from_the_run(month: Month, patch: pytest.MonkeyPatch) -> None:
     results = evaluation._results
     patch.setattr(evaluation, "_results", lambda outcome: dict(list(results(outcome).items())[1:]))
-    run_id = month.open_other_run()
+    run_id = month.open_other_run(is_raw_validated=False)
     assert "was not evaluated" in month.gate(run_id, only="raw")
+    month.by_hand(BUILT)
     _record(month, run_id)
     month.post(run_id)
 
@@ -240,7 +251,6 @@ def expectation_removed_from_the_run(month: Month, patch: pytest.MonkeyPatch) ->
 def exception_inside_an_expectation(month: Month, patch: pytest.MonkeyPatch) -> None:
     month.by_hand("drop table marts.fct_findings")
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     assert "nothing_is_reported could not be evaluated" in month.gate(run_id)
     month.post(run_id)
 
@@ -264,7 +274,6 @@ def severity_lowered_to_a_warning(month: Month, patch: pytest.MonkeyPatch) -> No
     )
     month.by_hand("update marts.fct_credits set amount = 100.01", role="sla_transformer")
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     month.gate(run_id)
     month.post(run_id)
 
@@ -272,7 +281,6 @@ def severity_lowered_to_a_warning(month: Month, patch: pytest.MonkeyPatch) -> No
 def mostly_below_one(month: Month, patch: pytest.MonkeyPatch) -> None:
     ((entries,),) = rows(month.settings, "select expectations from audit.validations where gate = 'marts'")
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     with contextlib.suppress(psycopg.errors.CheckViolation):
         _record(month, run_id, expectations=[{**entry, "unexpected": 1} for entry in entries])
     month.post(run_id)
@@ -282,7 +290,6 @@ def evaluated_on_no_rows(month: Month, patch: pytest.MonkeyPatch) -> None:
     ((entries,),) = rows(month.settings, "select expectations from audit.validations where gate = 'marts'")
     credits = "credit_amounts_are_exact_to_the_minor_unit"
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     with contextlib.suppress(psycopg.errors.CheckViolation):
         _record(
             month,
@@ -295,7 +302,6 @@ def evaluated_on_no_rows(month: Month, patch: pytest.MonkeyPatch) -> None:
 def models_not_built_in_this_run(month: Month, patch: pytest.MonkeyPatch) -> None:
     """`dbt build --exclude …` by hand: the marts stand as another run left them."""
     run_id = month.open_other_run(is_built=False)
-    _record(month, run_id, gate="raw")
     month.gate(run_id)
     with contextlib.suppress(psycopg.errors.CheckViolation):
         _record(month, run_id)
@@ -306,17 +312,18 @@ def one_mart_not_built_again(month: Month, patch: pytest.MonkeyPatch) -> None:
     """The same, marked as built: the credits are of other figures than the account-months."""
     month.by_hand("update marts.fct_account_months set counted_seconds = 0, uptime_percent = 100, met = true")
     run_id = month.open_other_run()
-    _record(month, run_id, gate="raw")
     month.gate(run_id)
     month.post(run_id)
 
 
 def record_by_another_hand(month: Month, patch: pytest.MonkeyPatch) -> None:
-    run_id = month.open_other_run()
-    for role in (None, "sla_owner", "sla_transformer", "sla_approver", "sla_biller"):
-        for gate in ("raw", "marts"):
+    run_id = month.open_other_run(is_raw_validated=False)
+    for gate in ("raw", "marts"):
+        for role in (None, "sla_owner", "sla_transformer", "sla_approver", "sla_biller"):
             with contextlib.suppress(psycopg.errors.InsufficientPrivilege):
                 _record(month, run_id, gate=gate, role=role)
+        if gate == "raw":
+            month.by_hand(BUILT)
     month.post(run_id)
 
 
@@ -368,20 +375,19 @@ def last_task_alone(month: Month, patch: pytest.MonkeyPatch) -> None:
 
 
 def landing_between(month: Month, patch: pytest.MonkeyPatch) -> None:
-    month.by_hand(
-        """
-        insert into raw.source_objects (
-            object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format, status,
-            last_modified, run_id
-        )
-        select
-            md5('later')::uuid, bucket, key || '-later', version_id, etag, sha256, size_bytes, exported_at, landed_at,
-            feed, format, status, last_modified, 'another landing'
-        from raw.source_objects
-        where feed = 'notices'
-        """,
-        role="sla_loader",
-    )
+    month.by_hand(LANDING, role="sla_loader")
+    month.post()
+
+
+def raw_gate_cleared_alone(month: Month, patch: pytest.MonkeyPatch) -> None:
+    """After a landing: the exports in force are validated, and the marts are not of them."""
+    month.by_hand(LANDING, role="sla_loader")
+    assert month.gate(only="raw") == ""
+    month.post()
+
+
+def models_built_again_alone(month: Month, patch: pytest.MonkeyPatch) -> None:
+    month.by_hand(BUILT)
     month.post()
 
 
@@ -393,7 +399,7 @@ def failed_after_it_held(month: Month, patch: pytest.MonkeyPatch) -> None:
 
 
 def marts_gate_alone(month: Month, patch: pytest.MonkeyPatch) -> None:
-    run_id = month.open_other_run()
+    run_id = month.open_other_run(is_raw_validated=False)
     month.gate(run_id)
     month.post(run_id)
 
@@ -486,7 +492,7 @@ WAYS = [
     Way(severity_lowered_to_a_warning, "differ in marts.account_months_have", _compare_no_list),
     Way(mostly_below_one, f"{NO_RECORD} marts gate", _compare_no_list),
     Way(evaluated_on_no_rows, f"{NO_RECORD} marts gate", _compare_no_list),
-    Way(models_not_built_in_this_run, NO_RECORD, _demand_no_record_anywhere),
+    Way(models_not_built_in_this_run, "dbt has not built the models since", _demand_no_record_anywhere),
     Way(one_mart_not_built_again, "failed: .*", _demand_no_record_anywhere),
     Way(record_by_another_hand, NO_RECORD, _let_anybody_keep_records),
     Way(record_changed_by_hand, "failed: credit_amounts_are_exact", _demand_no_record_anywhere),
@@ -494,6 +500,8 @@ WAYS = [
     Way(posting_inserted_as_the_biller, "no successful validation by both gates", _check_no_posting),
     Way(last_task_alone, "is not the current one", _post_for_any_run),
     Way(landing_between, "a landing came between", _compare_no_digest),
+    Way(raw_gate_cleared_alone, "dbt has not built the models since", _demand_no_record_anywhere),
+    Way(models_built_again_alone, "dbt built the models again since", _demand_no_record_anywhere),
     Way(failed_after_it_held, "failed: credit_amounts_are_exact", _demand_no_record_anywhere),
     Way(marts_gate_alone, f"{NO_RECORD} raw gate", _demand_no_record_anywhere),
 ]

@@ -133,7 +133,8 @@ def require_month_over(connection: psycopg.Connection, build: Build) -> None:
 def require_validated(connection: psycopg.Connection, build: Build) -> None:
     """The last record of each gate in this run says that all of the committed list holds, of these very figures.
 
-    Each expectation was evaluated, and on rows where it must have some. Raises `NotValidated`.
+    Each expectation was evaluated, and on rows where it must have some; dbt built the models between the two gates.
+    Raises `NotValidated`.
     """
     _require_committed_list(connection)
     records = {
@@ -141,7 +142,7 @@ def require_validated(connection: psycopg.Connection, build: Build) -> None:
         for gate, *record in connection.execute(
             """
             select distinct on (validations.gate) validations.gate, validations.is_success,
-                validations.candidate_sha256, array(select gate.shortcomings(validations))
+                validations.candidate_sha256, array(select gate.objections(validations))
             from audit.validations
             where run_id = %s and service_month = %s and as_of = %s
             order by validations.gate, validations.validation_number desc
@@ -155,12 +156,12 @@ def require_validated(connection: psycopg.Connection, build: Build) -> None:
                 f"Run {build.run_id} has no validation of the {gate} gate for {month_text(build.service_month)} as of "
                 f"{build.as_of.isoformat()}: run the month again."
             )
-        is_success, _, shortcomings = records[gate]
-        if not is_success or shortcomings:
+        is_success, _, objections = records[gate]
+        if not is_success or objections:
             raise NotValidated(
                 f"The {gate} gate of run {build.run_id} "
                 f"{'left a record that does not count' if is_success else 'failed'}: "
-                f"{_some(shortcomings) or 'its record says so'}. `audit.validations` and the Data Docs name the "
+                f"{_some(objections) or 'its record says so'}. `audit.validations` and the Data Docs name the "
                 "expectations; run the month again when they hold."
             )
     if records["raw"][1] != inputs_sha256(connection):

@@ -636,7 +636,7 @@ begin
         and not exists (
             select
             from audit.validations as records
-            cross join lateral gate.shortcomings(records)
+            cross join lateral gate.objections(records)
             where records.validation_id = latest.validation_id
         )
         and latest.candidate_sha256

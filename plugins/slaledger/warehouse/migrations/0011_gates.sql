@@ -141,7 +141,7 @@ add constraint validations_of_a_build foreign key (run_id) references audit.buil
 add constraint validations_list_expectations check (jsonb_typeof(expectations) = 'array');
 alter table audit.validations alter column validated_by drop default;
 
--- Why a record does not let its month be posted: no row if it does.
+-- What a record lacks that says success: no row if nothing.
 create function gate.shortcomings(record audit.validations) returns setof text
 language sql stable set search_path = pg_catalog, pg_temp as $$
     with
@@ -219,6 +219,38 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
     where judged.shortcoming is not null
 $$;
 
+-- Why a month may not be posted on a record: no row if it may. dbt builds the models between the gates: of exports that
+-- were validated before it, and validated after it.
+create function gate.objections(record audit.validations) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select shortcomings
+    from gate.shortcomings(record)
+    union all
+    select case record.gate
+        when 'raw' then 'dbt has not built the models since these exports were validated'
+        else 'dbt built the models again since'
+    end
+    from audit.builds
+    where
+        builds.run_id = record.run_id
+        and not coalesce(
+            case record.gate
+                when 'raw' then
+                    exists (
+                        select
+                        from audit.validations as others
+                        where
+                            (others.run_id, others.gate) = (record.run_id, record.gate)
+                            and others.candidate_sha256 = record.candidate_sha256
+                            and others.is_success
+                            and others.evaluated_at < builds.models_built_at
+                    )
+                else record.evaluated_at > builds.models_built_at
+            end,
+            false
+        )
+$$;
+
 create function gate.keep_validation() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -261,10 +293,11 @@ alter view gate.month_bounds owner to sla_owner;
 alter view gate.contracts_of_the_month owner to sla_owner;
 alter table gate.expectations owner to sla_owner;
 alter function gate.shortcomings owner to sla_owner;
+alter function gate.objections owner to sla_owner;
 alter function gate.keep_validation owner to sla_owner;
 revoke execute on all functions in schema gate from public;
 grant usage on schema gate to sla_validator, sla_approver, sla_biller, sla_auditor;
 grant select on all tables in schema gate to sla_validator, sla_auditor;
 grant select on gate.objects to sla_approver;
 grant select on gate.expectations to sla_biller;
-grant execute on function gate.shortcomings to sla_validator, sla_biller, sla_auditor;
+grant execute on function gate.shortcomings, gate.objections to sla_validator, sla_biller, sla_auditor;
