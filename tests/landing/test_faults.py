@@ -1,13 +1,6 @@
-"""A store that loses, damages or cuts off what it listed; runs that cross."""
+"""A store that loses or damages what it listed; runs that cross. What it does on the wire: tests/reliability."""
 
 from __future__ import annotations
-
-import dataclasses
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -60,60 +53,6 @@ def test_body_that_is_not_its_checksum_is_quarantined_whole(bucket: Bucket) -> N
 def test_codes_of_the_store_are_listed() -> None:
     """Both are reached above."""
     assert OF_THE_STORE == {"object_unreadable", "checksum_mismatch"} <= set(OBJECT_REASONS)
-
-
-@contextmanager
-def cutting_proxy(target: tuple[str, int], *, cuts: int) -> Iterator[str]:
-    """A proxy that breaks off the first answers after 100 KiB; its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    left = [cuts]
-
-    def pump(source: socket.socket, sink: socket.socket, limit: int | None) -> None:
-        passed = 0
-        with suppress(OSError):
-            while (chunk := source.recv(1 << 14)) and (limit is None or passed < limit):
-                sink.sendall(chunk)
-                passed += len(chunk)
-        left[0] -= limit is not None and passed >= limit
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        source.close()
-
-    def serve() -> None:
-        while True:
-            try:
-                near, _ = listener.accept()
-            except OSError:
-                return
-            far = socket.create_connection(target)
-            limit = 100 << 10 if left[0] > 0 else None
-            threading.Thread(target=pump, args=(near, far, None), daemon=True).start()
-            threading.Thread(target=pump, args=(far, near, limit), daemon=True).start()
-
-    threading.Thread(target=serve, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        listener.close()
-
-
-@pytest.mark.parametrize(("cuts", "is_read"), [(2, True), (99, False)])
-def test_body_that_breaks_off_is_read_again(bucket: Bucket, cuts: int, is_read: bool) -> None:
-    """A few times; then the address is named, and nothing is landed: the next run tries again."""
-    bucket.put("accounts/accounts/a", ACCOUNTS + "".join(f"a{number},{'K' * 100}\n" for number in range(3000)))
-    run_id = bucket.list()
-    exports = bucket.settings.exports
-    address = urlsplit(exports.endpoint_url)
-    with cutting_proxy((address.hostname, address.port), cuts=cuts) as proxy:
-        through = Bucket(dataclasses.replace(bucket.settings, exports=dataclasses.replace(exports, endpoint_url=proxy)))
-        if is_read:
-            assert land(through, run_id).rows_loaded == 3000
-        else:
-            with pytest.raises(objects.S3Unreachable, match=proxy):
-                land(through, run_id)
-            assert bucket.rows("select * from raw.source_objects") == []
-            assert land(bucket, run_id).rows_loaded == 3000
 
 
 def test_older_listing_does_not_take_a_key_back(bucket: Bucket) -> None:

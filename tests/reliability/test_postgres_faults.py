@@ -1,147 +1,38 @@
-"""PostgreSQL is cut off, stopped, full: a transaction is all there or not at all, and repeated, all is as if nothing was."""
+"""PostgreSQL is cut off, stopped, full: each transaction is there or not, and a repeat ends where it would have."""
 
 from __future__ import annotations
 
-import dataclasses
+import threading
+import time
 import uuid
-from collections.abc import Callable, Iterator
-from decimal import Decimal
+from collections.abc import Iterator
+from pathlib import Path
 from random import Random
 
 import psycopg
 import pytest
 
-from slaledger import approvals, delivery, gates, landing, ledger, terms, transform, warehouse
-from slaledger.gates.results import GateFailed
+from slaledger import transform, warehouse
+from slaledger.landing import versions
+from slaledger.ledger import posting
 from slaledger.settings import Settings
 from tests.conftest import make_bucket
-from tests.landing.bucket import Bucket
 from tests.ledger import books
-from tests.ledger.books import AccountMonth
-from tests.reliability.every_feed import put_every_feed
 from tests.reliability.scale import scaled
+from tests.reliability.steps import RUN, Step, Undisturbed, held, make_steps, through, undisturbed
 from tests.support.copies import copied
 from tests.support.cutting_postgres import Cut, Wire, cutting_postgres
-from tests.support.digests import contents
-
-RUN = "the-run"
-MONTHS = (
-    AccountMonth(),
-    AccountMonth(contract_id="K-2", currency="EUR"),
-    AccountMonth(contract_id="K-3", status="held", held_digest="a" * 64, credit_status="held"),
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Step:
-    """One step of a month: the warehouse that it starts from, and what it does to it."""
-
-    before: Settings
-    act: Callable[[Settings], object]
-
-
-@dataclasses.dataclass
-class Undisturbed:
-    """What a step does when nothing is cut."""
-
-    states: list[dict[str, str]]  # before, and after each COMMIT
-    up: int
-    down: int
-
-    @property
-    def writing(self) -> list[int]:
-        """The COMMITs that change something, from 1."""
-        return [at for at in range(1, len(self.states)) if self.states[at] != self.states[at - 1]]
-
-
-def land(settings: Settings) -> None:
-    landing.freeze_listing(settings, run_id=RUN)
-    for checks in (False, True):
-        for batch in landing.plan_batches(settings, run_id=RUN, checks=checks):
-            landing.land_batch(settings, batch, run_id=RUN)
-
-
-def settle(settings: Settings) -> None:
-    landing.settle_checks(settings, run_id=RUN)
-
-
-def open_build(settings: Settings) -> None:
-    transform.open_build(
-        settings, run_id=RUN, service_month=books.MARCH, as_of=books.AS_OF, is_closing=True, prepared_by="Ann"
-    )
-
-
-def gate(settings: Settings) -> None:
-    try:
-        gates.run_gate(settings, "raw", run_id=_current_run(settings))
-    except GateFailed:
-        assert books.rows(settings, "select from audit.validations") != []
-
-
-def post(settings: Settings) -> None:
-    ledger.post_month(settings, run_id=_current_run(settings))
-
-
-def deliver(settings: Settings) -> None:
-    delivery.deliver(settings, run_id=_current_run(settings))
-
-
-def decide(settings: Settings) -> None:
-    approvals.decide(settings, "held:K-3:2026-03", is_approved=True, by="Bob", because="measured elsewhere")
-
-
-def _current_run(settings: Settings) -> str:
-    return books.rows(settings, "select run_id from audit.current_build")[0][0]
-
-
-@pytest.fixture(scope="module")
-def steps(warehouse_server, s3_server, tmp_path_factory) -> dict[str, Step]:
-    """Every step, each from a warehouse of its own that has been through the steps before it."""
-    exports = make_bucket(s3_server.exports, f"cuts-{uuid.uuid4().hex[:8]}")
-    home = tmp_path_factory.mktemp("cuts")
-
-    def fresh(name: str) -> Settings:
-        database = warehouse_server.ensure_database(f"cuts_{name}_{uuid.uuid4().hex[:8]}")
-        return Settings(home=home, warehouse=database, exports=exports, quarantine_limit_percent=Decimal(10))
-
-    def after(settings: Settings, name: str, *acts: Callable[[Settings], object]) -> Settings:
-        database = f"cuts_{name}_{uuid.uuid4().hex[:8]}"
-        with psycopg.connect(warehouse_server.warehouse("postgres").dsn, autocommit=True) as admin:
-            admin.execute(f"create database {database} template {settings.warehouse.database}")
-        made = dataclasses.replace(settings, warehouse=warehouse_server.warehouse(database))
-        for act in acts:
-            act(made)
-        return made
-
-    empty = fresh("empty")
-    warehouse.migrate(empty.warehouse)
-    put_every_feed(Bucket(empty))
-    landed = after(empty, "landed", land)
-    settled = after(landed, "settled", settle)
-
-    def build(settings: Settings) -> None:
-        with warehouse.connect(settings.warehouse) as connection:
-            connection.execute(books.MARTS_SQL)
-        books.publish_terms(settings)
-        books.build(settings, *MONTHS, prepared_by="Ann")
-
-    built = after(empty, "built", build)
-    validated = after(built, "validated", lambda settings: books.validate(settings, _current_run(settings)))
-    posted = after(validated, "posted", post)
-    return {
-        "land": Step(empty, land),
-        "settle": Step(landed, settle),
-        "publish": Step(settled, terms.publish),
-        "open": Step(empty, open_build),
-        "gate": Step(built, gate),
-        "post": Step(validated, post),
-        "deliver": Step(posted, deliver),
-        "decide": Step(posted, decide),
-    }
-
+from tests.support.small_disk import fill, on_small_disk
 
 STEPS = ("land", "settle", "publish", "open", "gate", "post", "deliver", "decide")
 of_steps = pytest.mark.parametrize("name", STEPS)
+
+
+@pytest.fixture(scope="module")
+def steps(warehouse_server, s3_server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
+    """Every step, by its name."""
+    exports = make_bucket(s3_server.exports, f"cuts-{uuid.uuid4().hex[:8]}")
+    return make_steps(warehouse_server, exports, tmp_path_factory.mktemp("cuts"))
 
 
 @pytest.fixture(scope="module")
@@ -149,32 +40,6 @@ def wire(warehouse_server) -> Iterator[tuple[int, Wire]]:
     server = warehouse_server.warehouse("postgres")
     with cutting_postgres(server.host, server.port) as made:
         yield made
-
-
-def held(settings: Settings) -> dict[str, str]:
-    """All that the books hold, without clocks."""
-    with warehouse.connect(settings.warehouse) as connection:
-        return contents(connection)
-
-
-def through(settings: Settings, port: int) -> Settings:
-    """The same warehouse, by way of the proxy."""
-    return dataclasses.replace(settings, warehouse=dataclasses.replace(settings.warehouse, port=port))
-
-
-def undisturbed(step: Step, port: int, wire: Wire) -> Undisturbed:
-    """Run a step through the proxy, looking at the books after each COMMIT."""
-    with copied(step.before) as settings:
-        states = [held(settings)]
-        wire.reset()
-        wire.on_commit = lambda: states.append(held(settings))
-        try:
-            step.act(through(settings, port))
-        finally:
-            wire.on_commit = None
-        assert states[-1] == held(settings)
-        assert len(states) == 1 + wire.commits
-        return Undisturbed(states, wire.up, wire.down)
 
 
 def check_cut(step: Step, whole: Undisturbed, cut: Cut, port: int, wire: Wire) -> None:
@@ -218,3 +83,176 @@ def test_a_step_that_is_cut_off_is_all_or_nothing(
     for cut in moments:
         check_cut(step, whole, cut, *wire)
     figure(f"{len(writing)} COMMITs cut on both sides, {len(moments) - 2 * len(writing)} cuts at random bytes")
+
+
+def check_repeated(step: Step, whole: Undisturbed, settings: Settings) -> None:
+    """Repeated, it ends where it would have."""
+    step.act(settings)
+    assert held(settings) == whole.states[-1]
+
+
+def _set(settings: Settings, parameter: str, value: str) -> None:
+    """A setting of the database, for sessions to come."""
+    with psycopg.connect(settings.warehouse.dsn, autocommit=True) as admin:
+        admin.execute("set default_transaction_read_only = off; set statement_timeout = 0; set lock_timeout = 0")
+        admin.execute(f"alter database {settings.warehouse.database} set {parameter} = {value}")
+
+
+@pytest.mark.parametrize("name", ["land", "post"])
+@pytest.mark.parametrize(
+    ("parameter", "value", "default", "says"),
+    [
+        ("statement_timeout", "'1ms'", "0", "57014.*statement_timeout"),
+        ("lock_timeout", "'50ms'", "0", "55P03.*another session"),
+        ("default_transaction_read_only", "on", "off", "25006.*read-only"),
+    ],
+)
+def test_a_step_that_postgresql_stops_leaves_nothing_partial(
+    steps: dict[str, Step], wire: tuple[int, Wire], name: str, parameter: str, value: str, default: str, says: str
+) -> None:
+    step = steps[name]
+    whole = undisturbed(step, *wire)
+    with copied(step.before) as settings:
+        _set(settings, parameter, value)
+        with psycopg.connect(settings.warehouse.dsn) as other:
+            other.execute("set statement_timeout = 0")
+            if parameter == "lock_timeout":
+                other.execute("lock table raw.source_objects, billing.sla_statements in access exclusive mode")
+            with pytest.raises(warehouse.WarehouseStopped, match=says) as caught:
+                step.act(settings)
+            assert settings.warehouse.password not in str(caught.value)
+        _set(settings, parameter, default)
+        assert held(settings) in whole.states
+        check_repeated(step, whole, settings)
+
+
+@pytest.mark.parametrize("name", ["land", "post"])
+def test_a_step_that_finds_no_connection_left_says_so(
+    steps: dict[str, Step], wire: tuple[int, Wire], name: str
+) -> None:
+    step = steps[name]
+    whole = undisturbed(step, *wire)
+    with copied(step.before) as settings:
+        others = []
+        try:
+            with pytest.raises(psycopg.OperationalError):
+                while True:
+                    others.append(psycopg.connect(settings.warehouse.dsn))
+            with pytest.raises(warehouse.WarehouseUnreachable, match="too many clients"):
+                step.act(settings)
+        finally:
+            for other in others:
+                other.close()
+        _wait_for_room(settings)
+        assert held(settings) == whole.states[0]
+        check_repeated(step, whole, settings)
+
+
+def _wait_for_room(settings: Settings) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        try:
+            psycopg.connect(settings.warehouse.dsn).close()
+            time.sleep(0.2)
+            return
+        except psycopg.OperationalError:
+            time.sleep(0.1)
+
+
+@scaled("rounds", every_push=6, deep=60)
+@pytest.mark.parametrize("name", ["land", "post"])
+def test_a_step_whose_session_is_terminated_is_all_or_nothing(
+    steps: dict[str, Step], wire: tuple[int, Wire], name: str, rounds: int, seed: int, figure
+) -> None:
+    """`pg_terminate_backend` at random moments of an undisturbed step's time."""
+    step, chance = steps[name], Random(f"{seed}.{name}.terminated")
+    whole = undisturbed(step, *wire)
+    stopped = 0
+    for _ in range(rounds):
+        with copied(step.before) as settings:
+            with copied(step.before) as other:
+                begun = time.monotonic()
+                step.act(other)
+                seconds = time.monotonic() - begun
+            killer = threading.Timer(chance.uniform(0, seconds), _terminate, [settings])
+            killer.start()
+            try:
+                step.act(settings)
+            except warehouse.WarehouseUnreachable:
+                stopped += 1
+            killer.join()
+            assert held(settings) in whole.states
+            check_repeated(step, whole, settings)
+    figure(f"{stopped} of {rounds} hit")
+
+
+def _terminate(settings: Settings) -> None:
+    with psycopg.connect(settings.warehouse.dsn, autocommit=True) as admin:
+        admin.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and application_name = 'slaledger'"
+        )
+
+
+@pytest.mark.parametrize("name", ["land", "post"])
+def test_a_full_disk_leaves_the_books_whole(
+    steps: dict[str, Step], wire: tuple[int, Wire], name: str, chance: Random, tmp_path: Path
+) -> None:
+    """53100: nothing of the transaction is there; with room again, the repeat does all."""
+    step = steps[name]
+    whole = undisturbed(step, *wire)
+    with on_small_disk(step.before, tmp_path / "disk") as (settings, ballast):
+        for room_bytes in (0, chance.randrange(8192, 65536)):
+            fill(ballast, room_bytes)
+            with pytest.raises(warehouse.WarehouseStopped, match=r"53100.*disk is full"):
+                step.act(settings)
+            ballast.unlink()
+            assert held(settings) in whole.states
+        check_repeated(step, whole, settings)
+
+
+def check_every_commit(step: Step, whole: Undisturbed, port: int, wire: Wire) -> None:
+    """Cut before each COMMIT, as long as there is another one."""
+    for at in range(1, len(whole.states)):
+        check_cut(step, whole, Cut("before_commit", at), port, wire)
+
+
+@pytest.mark.parametrize(
+    ("name", "module", "function"), [("land", versions, "claim_in_force"), ("post", posting, "append")]
+)
+def test_a_step_in_two_transactions_is_caught(
+    steps: dict[str, Step], wire: tuple[int, Wire], monkeypatch, name: str, module, function: str
+) -> None:
+    """The object is claimed, or the statements are written, and committed before their rows and lines."""
+    step = steps[name]
+    whole = undisturbed(step, *wire)
+    honest = getattr(module, function)
+
+    def commits_first(connection, *arguments, **options):
+        connection.commit()
+        return honest(connection, *arguments, **options)
+
+    monkeypatch.setattr(module, function, commits_first)
+    # The database itself refuses a posting in two commits.
+    with pytest.raises((AssertionError, psycopg.Error)):
+        check_every_commit(step, whole, *wire)
+
+
+def test_a_repeat_that_appends_again_is_caught(steps: dict[str, Step], wire: tuple[int, Wire], monkeypatch) -> None:
+    """A decision that is recorded under another name each time it is asked for."""
+    step = steps["open"]
+    whole = undisturbed(step, *wire)
+    runs = iter(range(10))
+
+    def another(settings: Settings) -> None:
+        transform.open_build(
+            settings,
+            run_id=f"{RUN}-{next(runs)}",
+            service_month=books.MARCH,
+            as_of=books.AS_OF,
+            is_closing=True,
+            prepared_by="Ann",
+        )
+
+    with pytest.raises(AssertionError):
+        check_cut(Step(step.before, another), whole, Cut("after_commit", whole.writing[-1]), *wire)

@@ -9,9 +9,14 @@ import psycopg
 from psycopg import sql
 
 BOOKS = ("raw", "audit", "billing")
-# Who ran, and what the clock, chance or a sequence said.
+# Who ran, what the clock, chance or a sequence said, and the hashes of what has it.
 CLOCKS = frozenset(
-    ("run_id", "landed_at", "started_at", "evaluated_at", "validation_id", "decision_id", "decided_at", "delivered_at")
+    (
+        *("run_id", "landed_at", "started_at", "evaluated_at", "validation_id", "decision_id", "decided_at"),
+        *("validation_number", "delivered_at", "recorded_at", "posted_at", "models_started_at", "models_built_at"),
+        *("previous_hash", "line_hash", "head_hash", "posting_hash", "statement_hash", "statements_sha256"),
+        *("decision_hash", "decision_hashes"),
+    )
 )
 
 # Every evaluation leaves a record: one more that says the same says nothing new.
