@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from slaledger.feeds import checks
+from slaledger.feeds import check_parquet, checks
+from slaledger.feeds.reasons import ObjectRejected
 from slaledger.feeds.rows import Notes
 from slaledger.streaks import STATUSES, Checks, concatenate, instant
 from tests.feeds.test_reasons import CHECK, EXPORTED_AT, KNOWN, ndjson
@@ -133,6 +134,27 @@ def test_parquet_texts_are_judged_strictly(tmp_path: Path) -> None:
     assert rejects == [(2, "invalid_utf8"), (3, "nul_character"), (4, "missing_field"), (5, "missing_field")]
     body = parquet({"monitor_id": [7], "location": ["fra"], "status": ["up"], "checked_at": ["2026-03-01T00:00:00Z"]})
     assert read(tmp_path / "b", body)[1] == [(1, "wrong_type")]
+
+
+@pytest.mark.parametrize("limit", [1, 400, 1 << 20])
+def test_parquet_is_read_in_parts_where_its_texts_take_much(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """Whatever the parts: the same checks, and rejects by the same numbers; a text over 1 MiB costs its row alone."""
+    given_rows = [{**row, "status": "UP" if number % 7 == 3 else "up"} for number, row in enumerate(rows(30))]
+    given_rows[5]["status"] = "x" * ((1 << 20) + 1)
+    columns = {name: [row[name] for row in given_rows] for name in ("monitor_id", "location", "checked_at", "status")}
+    monkeypatch.setattr(check_parquet, "PARQUET_BATCH_BYTES", limit)
+    found, rejects, read_rows = read(tmp_path / "a", parquet(columns))
+    expected = {number + 1: "value_not_allowed" for number in range(30) if number % 7 == 3} | {6: "row_too_long"}
+    assert (dict(rejects), len(found), read_rows) == (expected, 30 - len(expected), 30)
+
+
+def test_parquet_of_lists_is_rejected_whole(tmp_path: Path) -> None:
+    """A list may hold more than its row tells."""
+    columns = {name: ["x"] for name in ("monitor_id", "location", "checked_at")}
+    with pytest.raises(ObjectRejected, match="parquet_columns"):
+        read(tmp_path / "a", parquet({**columns, "status": [["up"]]}))
 
 
 def test_bad_rows_keep_their_lines(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tarfile
 import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -233,6 +234,16 @@ def zipped() -> bytes:
     return archive.getvalue()
 
 
+def tarred() -> bytes:
+    """A tar archive that holds a row on a line of its own."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as file:
+        entry = tarfile.TarInfo("claims.ndjson")
+        entry.size = len(ndjson(CLAIM)) + 1
+        file.addfile(entry, io.BytesIO(b"\n" + ndjson(CLAIM)))
+    return archive.getvalue()
+
+
 def parquet(**columns: object) -> bytes:
     """A Parquet file of the columns."""
     import pyarrow
@@ -245,6 +256,9 @@ def parquet(**columns: object) -> bytes:
 
 OBJECTS = [
     ("claims", zipped(), "wrong_format"),
+    ("claims", tarred(), "wrong_format"),
+    ("claims", gzip.compress(tarred(), mtime=0), "wrong_format"),
+    ("claims", gzip.compress(gzip.compress(ndjson(CLAIM), mtime=0), mtime=0), "wrong_format"),
     ("claims", b"<Error><Code>AccessDenied</Code></Error>", "wrong_format"),
     ("claims", parquet(claim_id=["c1"]), "wrong_format"),
     (CHECKS.name, b"monitor;location\nm1;fra\n", "wrong_format"),
@@ -258,6 +272,11 @@ OBJECTS = [
     ("claims", gzip.compress(b"\n" * (1 << 20), mtime=0) * 100, "inflate_limit"),
     ("accounts/fees", b"contract_id,service_month,monthly_fee\n", "csv_header"),
     ("accounts/fees", b"contract_id,contract_id,service_month,monthly_fee,currency\n", "csv_header"),
+    (
+        "accounts/fees",
+        b"contract_id,service_month,monthly_fee,currency," + b",".join(b"x%d" % n for n in range(997)),
+        "csv_header",
+    ),
     ("accounts/fees", b"contract_id;service_month;monthly_fee;currency\n", "csv_header"),
     ("accounts/fees", CSV_CLAIMS + b'k1,"2026-03,1,USD\nk2,2026-03,1,USD\n', "csv_quotes"),
     ("accounts/fees", CSV_CLAIMS + b'k1,2026-03,1,U"SD\nk2,2026-03,1,"USD\n', "csv_quotes"),

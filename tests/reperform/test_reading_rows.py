@@ -157,6 +157,15 @@ def test_a_document_in_place_of_lines_is_unreadable_and_a_bad_first_line_is_not(
         assert rejected_rows(read(put("accounts/contracts/a", text.encode()))) == [1, 2]
 
 
+def test_what_an_archive_or_mark_up_holds_is_no_row() -> None:
+    row = b"\n" + json.dumps(NOTICE).encode() + b"\n"
+    tar = b"notices.ndjson".ljust(257, b"\0") + b"ustar\0"
+    for start in (b"PK\x03\x04", b"  <html>", b"%PDF-1.7", b"7z\xbc\xaf", tar):
+        for body in (start + row, gzip.compress(start + row)):
+            exports = read(put("notices/a", body))
+            assert (list(exports.notices), rejected_rows(exports)) == ([], [0])
+
+
 @pytest.mark.parametrize("bom", [b"\xff\xfe", b"\xfe\xff"])
 def test_an_object_that_says_it_is_utf_16_is_unreadable_whatever_follows(bom: bytes) -> None:
     for body in (bom, bom + b"\n" + json.dumps(NOTICE).encode(), gzip.compress(bom + b"\n")):

@@ -245,3 +245,18 @@ def test_lines_are_those_of_the_file():
     assert (first, second) == (2, 7)
     assert terms.read_document(one, first_line=first).lines["extends"] == 6
     assert [fault.line for fault in terms.read_document(other, first_line=second).faults] == [12]
+
+
+@pytest.mark.parametrize(
+    ("many", "is_too_many"),
+    [
+        ("x: " + "[" * 997 + "]" * 997, False),
+        ("x: " + "[" * 1001 + "]" * 1001, True),
+        ("x: [" + "0," * 19_000 + "0]", False),
+        ("x: [" + "0," * 20_000 + "0]", True),
+    ],
+)
+def test_what_would_take_the_parser_too_long_is_not_parsed(many: str, is_too_many: bool):
+    told = [message for _, message in faults_of(HEAD + many)]
+    assert told, "either way it is no field of terms"
+    assert any("more lists or values than any terms" in message for message in told) == is_too_many
