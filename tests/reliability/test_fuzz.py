@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import multiprocessing
-import resource
 from collections import Counter
 from pathlib import Path
 
@@ -47,7 +46,9 @@ def land(settings: Settings, uploads: list[Upload], run_id: str) -> int:
 def land_here(settings: Settings, run_id: str) -> int:
     """What the DAG's tasks do; the most memory that this process ever held."""
     Pipeline(settings).land(run_id)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    # Not `ru_maxrss`: that is also of the process that was forked for this one.
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def check(settings: Settings, uploads: list[Upload]) -> Counter[str]:
