@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from slaledger.terms import Landed
+    from slaledger.terms import Document, Landed
 
 app = typer.Typer(
     help="slaledger: SLA accounting, from exports in S3 to credit line items.",
@@ -239,7 +239,7 @@ def terms_lint(
     from slaledger import terms
 
     files = terms.files_of(paths)
-    _stop_at_faults(files, _landed_terms())
+    _without_faults(files, _landed_terms())
     out.print(f"{len(files)} {'file' if len(files) == 1 else 'files'}, no fault.")
 
 
@@ -263,24 +263,23 @@ def terms_show(
     with _bad_arguments():
         instant = months.parse_instant(as_of) if as_of else datetime.now(UTC)
     landed, files = _landed_terms(), terms.files_of(paths or [])
-    if files:
-        _stop_at_faults(files, landed)
-    drafts, _ = terms.read_files(files)
+    drafts = _without_faults(files, landed) if files else []
     for table in terms.tables(terms.version_in_force(terms_id, instant, landed, drafts=drafts)):
         out.print(table, "")
 
 
-def _stop_at_faults(files: list[Path], landed: Landed | None) -> None:
-    """Tell the faults of terms documents, and end with exit 3 where there are any."""
+def _without_faults(files: list[Path], landed: Landed | None) -> list[Document]:
+    """The terms documents of files; where they have faults, these are told, and it ends with exit 3."""
     from slaledger import terms
 
-    faults = terms.lint_files(files, landed)
+    documents, faults = terms.lint_files(files, landed)
     for name, fault in faults:
         out.print(f"{name}:{fault.line}: {fault.message}", markup=False, soft_wrap=True)
     if landed is None:
         err.print("Held against the standard terms alone: neither a catalog nor what has landed is known here.")
     if faults:
         raise typer.Exit(3)
+    return documents
 
 
 def _landed_terms() -> Landed | None:

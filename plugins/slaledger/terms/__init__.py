@@ -3,7 +3,7 @@
 from slaledger.terms.document import Reading, read_document, split_documents, to_json
 from slaledger.terms.faults import Fault
 from slaledger.terms.landed import Landed, read_landed
-from slaledger.terms.lint import NoFiles, files_of, lint_files, read_files
+from slaledger.terms.lint import NoFiles, files_of, lint_files
 from slaledger.terms.publish import PublishedTerms, publish
 from slaledger.terms.resolve import Document, Resolution, Resolved, resolve_all, shipped_documents
 from slaledger.terms.tables import tables
@@ -23,7 +23,6 @@ __all__ = [
     "lint_files",
     "publish",
     "read_document",
-    "read_files",
     "read_landed",
     "resolve_all",
     "shipped_documents",

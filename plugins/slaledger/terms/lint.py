@@ -31,7 +31,7 @@ def files_of(paths: Iterable[Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def read_files(files: Iterable[Path]) -> tuple[list[Document], set[tuple[str, Fault]]]:
+def _read_files(files: Iterable[Path]) -> tuple[list[Document], set[tuple[str, Fault]]]:
     """The documents of files, which may hold several each, and the faults of the others, by the file's name.
 
     Raises OSError where a file cannot be read.
@@ -61,12 +61,12 @@ def read_files(files: Iterable[Path]) -> tuple[list[Document], set[tuple[str, Fa
     return documents, faults
 
 
-def lint_files(files: Iterable[Path], landed: Landed | None = None) -> list[tuple[str, Fault]]:
-    """The faults of these files, by name and line: of each document, then of all beside the shipped and landed ones.
+def lint_files(files: Iterable[Path], landed: Landed | None = None) -> tuple[list[Document], list[tuple[str, Fault]]]:
+    """The documents of these files, and their faults by name and line: of each, then beside shipped and landed ones.
 
     Without `landed` only the shipped terms and their services are known. Raises OSError where a file cannot be read.
     """
-    documents, faults = read_files(files)
+    documents, faults = _read_files(files)
     known = landed or Landed(documents=[], catalog_services=frozenset())
     resolution = resolve_all(
         [*shipped_documents(), *known.documents, *documents], catalog_services=known.catalog_services
@@ -81,4 +81,4 @@ def lint_files(files: Iterable[Path], landed: Landed | None = None) -> list[tupl
         for document in resolution.changed
     ]
     faults.update((document.name, fault) for document, fault in refused if document.rank[0] == 2)
-    return sorted(faults)
+    return documents, sorted(faults)
