@@ -118,6 +118,17 @@ def test_what_is_validated_and_owed_is_taken(settings):
     ]  # fmt: skip
 
 
+def test_what_appends_nothing_is_no_posting(settings):
+    assert close(settings, AccountMonth()).posting_number == 1
+    assert close(settings, AccountMonth()).posting_number is None
+    # A revision of the statement alone is one.
+    assert close(settings, AccountMonth(uptime_percent=Decimal("99.4"))).posting_number == 2
+    assert rows(settings, "select posting_number, statement_count, line_count from billing.postings order by 1") == [
+        (1, 1, 1),
+        (2, 1, 0),
+    ]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
