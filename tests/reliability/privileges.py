@@ -80,6 +80,7 @@ billing.lines_as_known_on       -     -      -           -         -        -   
 billing.sums                    -     -      -           -         X        X      -     X
 billing.hold_decisions_still    -     -      -           -         -        X      -     -
 gate.shortcomings               -     -      -           X         -        X      -     X
+gate.objections                 -     -      -           X         -        X      -     X
 marts.hold_still                -     -      -           -         -        X      -     -
 """
 
