@@ -106,7 +106,8 @@ def exports(canaries: Canaries) -> Iterator[tuple[str, bytes, dict[str, str]]]:
             {**update, "id": "u-2", "status": "resolved", "created_at": "2026-03-09T05:00:00Z", "tweet_id": text()},
         ],
     }
-    page = {"page": {"id": "p", "name": text(), "url": address()}, "incidents": [incident, {"id": "i-2", "name": text()}, text()]}
+    listed = [incident, {"id": "i-2", "name": text()}, text()]
+    page = {"page": {"id": "p", "name": text(), "url": address()}, "incidents": listed}
     yield "status_page/statuspage/a.json", json.dumps(page).encode(), {"complete": "true"}
     yield "status_page/statuspage/torn.json", json.dumps(page).encode()[:-9], {}
     notice = {

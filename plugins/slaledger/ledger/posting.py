@@ -78,8 +78,9 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
         hold_candidate_still(connection)
         connection.execute(HOLD_DECISIONS)
         build = read_build(connection, run_id)
-        require_month_over(connection, build)
+        # Before anything asks the marts: dbt may never have made them.
         require_validated(connection, build)
+        require_month_over(connection, build)
         require_recorded_zones(connection, service_month=build.service_month, as_of=build.as_of)
         return _post(connection, build)
 
