@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
@@ -88,8 +89,11 @@ def decide(settings: Settings) -> None:
     approvals.decide(settings, "held:K-3:2026-03", is_approved=True, by="Bob", because="measured elsewhere")
 
 
-def make_steps(server: Postgres, exports: Exports, home: Path) -> dict[str, Step]:
-    """Every step, each from a warehouse of its own that has been through the steps before it."""
+def make_steps(server: Postgres, exports: Exports, drops: Exports, home: Path) -> dict[str, Step]:
+    """Every step, each from a warehouse of its own that has been through the steps before it.
+
+    What is delivered goes into a bucket of its own: no other copy of the ledger may be behind its anchors.
+    """
 
     def fresh(name: str) -> Settings:
         database = server.ensure_database(f"cuts_{name}_{uuid.uuid4().hex[:8]}")
@@ -127,7 +131,7 @@ def make_steps(server: Postgres, exports: Exports, home: Path) -> dict[str, Step
         "open": Step(empty, open_build),
         "gate": Step(built, lambda settings: gate(settings, run_id)),
         "post": Step(validated, lambda settings: post(settings, run_id)),
-        "deliver": Step(posted, lambda settings: deliver(settings, run_id)),
+        "deliver": Step(dataclasses.replace(posted, exports=drops), lambda settings: deliver(settings, run_id)),
         "decide": Step(posted, decide),
     }
 
@@ -143,6 +147,7 @@ def through(settings: Settings, port: int) -> Settings:
     return dataclasses.replace(settings, warehouse=dataclasses.replace(settings.warehouse, port=port))
 
 
+@functools.cache
 def undisturbed(step: Step, port: int, wire: Wire) -> Undisturbed:
     """Run a step through the proxy, looking at the books after each COMMIT."""
     with copied(step.before) as settings:

@@ -31,8 +31,8 @@ of_steps = pytest.mark.parametrize("name", STEPS)
 @pytest.fixture(scope="module")
 def steps(warehouse_server, s3_server, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Step]:
     """Every step, by its name."""
-    exports = make_bucket(s3_server.exports, f"cuts-{uuid.uuid4().hex[:8]}")
-    return make_steps(warehouse_server, exports, tmp_path_factory.mktemp("cuts"))
+    exports, drops = (make_bucket(s3_server.exports, f"cuts-{uuid.uuid4().hex[:8]}") for _ in range(2))
+    return make_steps(warehouse_server, exports, drops, tmp_path_factory.mktemp("cuts"))
 
 
 @pytest.fixture(scope="module")

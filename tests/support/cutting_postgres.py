@@ -22,7 +22,7 @@ class Cut:
     at: int
 
 
-@dataclass
+@dataclass(eq=False)
 class Wire:
     """What went through since the last `reset`, and what is to be cut."""
 
