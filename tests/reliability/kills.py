@@ -248,23 +248,29 @@ def tables(warehouse: Warehouse, schema: str, *, with_column: str | None = None)
         return [name for (name,) in found]
 
 
-def stop_the_clock(warehouse: Warehouse) -> None:
-    """Let the server tell one instant for ever, to whoever logs in so: what is written can be compared to the byte.
+def hold_the_clock(warehouse: Warehouse) -> None:
+    """Put the server's clock into the hands of `set_clock`, for this database and its copies.
 
-    In the database given and in its copies; for sessions that begin afterwards.
+    For whoever logs in afterwards; tables that are made then default to it as well.
     """
     with psycopg.connect(warehouse.dsn) as connection:
-        connection.execute("create schema stopped")
-        connection.execute("grant usage on schema stopped to public")
+        connection.execute("create schema held")
+        connection.execute("grant usage on schema held to public")
+        login = sql.Identifier(warehouse.user)
+        connection.execute(sql.SQL("alter role {} set search_path = held, pg_catalog, public").format(login))
+    set_clock(warehouse, is_running=True)
+
+
+def set_clock(warehouse: Warehouse, *, is_running: bool) -> None:
+    """Let it run, or let it tell one instant for ever, so that what is written can be compared to the byte."""
+    with psycopg.connect(warehouse.dsn) as connection:
         for name in ("clock_timestamp", "now", "statement_timestamp", "transaction_timestamp"):
+            told = sql.SQL("pg_catalog.{}()").format(sql.Identifier(name))
             connection.execute(
                 sql.SQL(
-                    "create function stopped.{}() returns timestamptz language sql stable"
-                    " return '2026-11-01T00:00:00Z'::timestamptz"
-                ).format(sql.Identifier(name))
+                    "create or replace function held.{}() returns timestamptz language sql volatile return {}"
+                ).format(sql.Identifier(name), told if is_running else sql.SQL("'2099-01-01T00:00:00Z'::timestamptz"))
             )
-        login = sql.Identifier(warehouse.user)
-        connection.execute(sql.SQL("alter role {} set search_path = stopped, pg_catalog, public").format(login))
 
 
 def dump(settings: Settings, schemas: tuple[str, ...]) -> dict[str, str]:

@@ -117,8 +117,9 @@ def server(tmp_path_factory) -> Iterator[Postgres]:
 def empty(server, s3_server, tmp_path_factory) -> Settings:
     """A migrated warehouse whose clock stands still, and a bucket."""
     warehouse = server.ensure_database("empty")
-    kills.stop_the_clock(warehouse)
+    kills.hold_the_clock(warehouse)
     migrate(warehouse)
+    kills.set_clock(warehouse, is_running=False)
     return Settings(
         home=tmp_path_factory.mktemp("home"),
         warehouse=warehouse,
@@ -160,11 +161,14 @@ def write_checks(directory: Path) -> None:
 def books(empty) -> Iterator[Settings]:
     """Twelve account-months, validated and not posted."""
     with copied(empty) as settings:
+        # What was built before what is a matter of the clock.
+        kills.set_clock(settings.warehouse, is_running=True)
         with connect(settings.warehouse) as connection:
             connection.execute(MARTS_SQL)
         publish_terms(settings)
         run_id = build(settings, *(AccountMonth(contract_id=f"K-{number}") for number in range(12)))
         validate(settings, run_id)
+        kills.set_clock(settings.warehouse, is_running=False)
         yield settings
 
 
