@@ -17,7 +17,9 @@ from tests.support.digests import CLOCKS, contents
 from tests.support.faulty_s3 import FaultyS3, Strike
 
 ATTEMPTS = 3
-REQUESTS = Requests(connect_seconds=2, read_seconds=0.2, attempts=ATTEMPTS, backoff_seconds=0.01, total_seconds=20)
+# Patient, for a busy machine; a hang alone is to be waited for in vain.
+REQUESTS = Requests(connect_seconds=10, read_seconds=30, attempts=ATTEMPTS, backoff_seconds=0.01, total_seconds=300)
+HANG = 0.5
 # A strike -> what becomes of a body for as long as it lasts: an error of the run, or a reason of the object.
 OF_BODIES: dict[Strike, type[Exception] | str] = {
     faulty_s3.slow_down: objects.S3Unreachable,
@@ -56,6 +58,15 @@ OF_MANIFESTS = tuple(strike for strike in OF_BODIES if strike not in (faulty_s3.
 REFUSALS = (objects.S3Unreachable, objects.S3Refused, objects.ObjectCorrupt)
 
 
+def facing(settings: Settings, strike: Strike, **requests: object) -> Settings:
+    """The same, asking as is right against this strike."""
+    if strike is faulty_s3.hang:
+        requests["read_seconds"] = HANG
+    exports = settings.exports
+    asked = dataclasses.replace(exports, requests=dataclasses.replace(exports.requests, **requests))
+    return dataclasses.replace(settings, exports=asked)
+
+
 @dataclasses.dataclass
 class World:
     """One small object of every feed in the real S3, and a warehouse that lands them through the proxy."""
@@ -66,6 +77,11 @@ class World:
     any_rows: str  # what any table of `raw` has of an object
     faultless: dict[str, str] = dataclasses.field(default_factory=dict)
     whole: list[tuple] = dataclasses.field(default_factory=list)
+
+    def facing(self, strike: Strike, **requests: object) -> World:
+        """The same, asking as is right against this strike."""
+        settings = facing(self.bucket.settings, strike, **requests)
+        return dataclasses.replace(self, bucket=Bucket(settings, runs=self.bucket.runs))
 
     def reset(self) -> None:
         """An empty warehouse, and an S3 that tells the truth."""
@@ -118,6 +134,7 @@ class World:
 
 def check_refused(world: World, strike: Strike, chance: Random, becomes: type[Exception] | str) -> None:
     """All answers are spoiled: each object is refused by name, with nothing of it left."""
+    world = world.facing(strike)
     world.reset()
     world.faults.chance = chance
     run_id = world.bucket.list()
@@ -141,6 +158,7 @@ def check_refused(world: World, strike: Strike, chance: Random, becomes: type[Ex
 
 def check_healed(world: World, strike: Strike, chance: Random) -> None:
     """Every object's first answer is spoiled, also while checks are settled: it is read again, and all is right."""
+    world = world.facing(strike)
     world.faults.heal()
     world.faults.chance = chance
     if strike not in MEANT:
@@ -158,18 +176,10 @@ def _outcome(world: World, identity: str, run_id: str) -> landing.LandedCounts |
         return error
 
 
-def paged(world: World) -> Bucket:
-    """The same bucket, listed in pages of four."""
-    exports = dataclasses.replace(
-        world.bucket.settings.exports, requests=dataclasses.replace(REQUESTS, read_seconds=0.2, page_keys=4)
-    )
-    return Bucket(dataclasses.replace(world.bucket.settings, exports=exports), runs=world.bucket.runs)
-
-
 def check_listing(world: World, strike: Strike, chance: Random, *, is_for_good: bool) -> None:
     """A listing is spoiled: what is frozen is the whole bucket, or nothing, and the error is named."""
     world.reset()
-    bucket = paged(world)
+    bucket = world.facing(strike, page_keys=4).bucket
     world.faults.chance = chance
     # The pages of both listings, and the look beyond the end.
     pages = 2 * -(-len(BODIES) // 4) + 1
@@ -217,7 +227,7 @@ def check_drop(outbox: Outbox, strike: Strike, kind: str, chance: Random, *, is_
     if kind == "put":
         outbox.faults.heal()
         _forget(outbox.settings, "billing/")
-    settings = outbox.settings
+    settings = facing(outbox.settings, strike)
     with warehouse.connect(settings.warehouse) as connection:
         connection.execute("delete from billing.deliveries")
     outbox.faults.chance = chance

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 from slaledger.settings import Exports
 
 # A client that waits this long for a byte must have given up.
-HANG_SECONDS = 0.5
+HANG_SECONDS = 1.0
+SLOW_SECONDS = 0.5
 XML = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -263,7 +264,7 @@ def slow(exchange: Exchange) -> None:
     step = max(1, len(answer.body) // 16)
     for start in range(0, len(answer.body), step):
         exchange.handler.wfile.write(answer.body[start : start + step])
-        time.sleep(HANG_SECONDS / 16)
+        time.sleep(SLOW_SECONDS / 16)
 
 
 def reset_unasked(exchange: Exchange) -> None:
