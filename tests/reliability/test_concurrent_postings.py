@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
-import psycopg
 import pytest
 
 from slaledger import ledger
@@ -28,7 +27,7 @@ WRITERS = 8
 OWED = {"K-1": Decimal("50.00"), "K-2": Decimal("50.00"), "K-3": Decimal("50.00")}
 # What a writer may say: that there is a line with this key, or, when it is the first, what the database says of lines
 # that nobody is owed.
-NAMED = (ledger.IdempotencyPayloadMismatch, ledger.LinesDoNotAddUp, psycopg.errors.CheckViolation)
+NAMED = (ledger.IdempotencyPayloadMismatch, ledger.LinesDoNotAddUp, ledger.RefusedAtCommit)
 
 
 class Captured(Exception):
