@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from slaledger import objects, warehouse
+from slaledger import objects, transform, warehouse
+from slaledger import settings as project
 from slaledger.settings import Settings, Warehouse
 from tests.conftest import make_bucket
 from tests.reliability.histories.arriving import LAST_AS_OF, MARCH
@@ -95,6 +97,48 @@ TAMPERED = {
     "a line was taken away": "delete from billing.credit_line_items where chain_position = 3",
     "a statement was changed": "update billing.sla_statements set counted_seconds = 1 where revision = 1",
 }
+MISPOSTED = {
+    "the whole amount was posted instead of the difference": """
+        update billing.credit_line_items as lines
+        set amount = lines.amount + (
+            select sum(earlier.amount) from billing.credit_line_items as earlier
+            where (earlier.contract_id, earlier.basis) = (lines.contract_id, lines.basis)
+            and earlier.ordinal < lines.ordinal
+        )
+        where lines.entry_type = 'adjustment' and lines.amount > 0
+        """,
+    "lines of another basis were counted": """
+        update billing.credit_line_items as lines
+        set amount = lines.amount - others.amount
+        from billing.credit_line_items as others
+        where (lines.contract_id, lines.service_month) = (others.contract_id, others.service_month)
+        and lines.basis = 'availability' and others.basis = 'response_time' and lines.amount > others.amount
+        """,
+    "a credit was never posted": """
+        delete from billing.credit_line_items where chain_position = (
+            select max(chain_position) from billing.credit_line_items where ordinal = 1
+        )
+        """,
+}
+MISTAKEN = {
+    "a claim at its deadline counts": (
+        "models/intermediate/claims/int_claim_verdicts.sql",
+        "complete.complete_at >= complete.deadline_at",
+        "complete.complete_at > complete.deadline_at",
+    ),
+    "of an incident the first export counts, not the last": (
+        "models/staging/status_page/stg_status_page__incidents.sql",
+        "{{ latest_in_force(source('raw', 'incidents'), ['incident_id']) }}",
+        """
+        select distinct on (landed.incident_id)
+            landed.*, objects.exported_at, objects.key as object_key
+        from {{ source('raw', 'incidents') }} as landed
+        inner join {{ source('raw', 'source_objects') }} as objects
+            on landed.object_id = objects.object_id and objects.is_in_force
+        order by landed.incident_id, objects.exported_at, landed.line_number
+        """,
+    ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +162,8 @@ def copy(small: Histories) -> Iterator[Histories]:
         )
         connection.execute(f"create database {name} template {small.settings.warehouse.database}")
     database = dataclasses.replace(small.settings.warehouse, database=name)
-    yield dataclasses.replace(small, settings=dataclasses.replace(small.settings, warehouse=database))
     exports, known = small.settings.exports, read_books(small.settings).drops
+    yield dataclasses.replace(small, settings=dataclasses.replace(small.settings, warehouse=database))
     for version in objects.list_versions(exports):
         if version.key.startswith("billing/") and version.key not in known:
             objects.client(exports).delete_object(Bucket=exports.bucket, Key=version.key, VersionId=version.version_id)
@@ -140,3 +184,31 @@ def test_the_checks_find_what_was_changed_in_the_books(fault, copy: Histories) -
     tamper(copy.settings.warehouse, TAMPERED[fault])
     with pytest.raises(AssertionError, match="not what they were"):
         check_unchanged(before, read_books(copy.settings))
+
+
+@pytest.mark.parametrize("fault", MISPOSTED)
+def test_the_checks_find_what_was_posted_amiss(fault, copy: Histories) -> None:
+    closing = copy.closings[-1]
+    figures = copy.second_route(closing)
+    earlier = [line for line in copy.books.lines if line["run_id"] != closing.run_id]
+    before = dataclasses.replace(copy.books, lines=earlier)
+    copy.check_owed(before, closing.month, figures.account_months, figures.credits)
+    tamper(copy.settings.warehouse, MISPOSTED[fault])
+    copy.books = read_books(copy.settings)
+    with pytest.raises(AssertionError, match="posted"):
+        copy.check_owed(before, closing.month, figures.account_months, figures.credits)
+
+
+@pytest.mark.parametrize("fault", MISTAKEN)
+def test_the_checks_find_a_mistake_of_the_models(fault, copy: Histories, monkeypatch, tmp_path: Path) -> None:
+    path, right, wrong = MISTAKEN[fault]
+    planted = tmp_path / "dbt_project"
+    shutil.copytree(project.DBT_PROJECT_DIR, planted, ignore=shutil.ignore_patterns("target", "logs"))
+    text = (planted / path).read_text()
+    assert text.count(right) == 1
+    (planted / path).write_text(text.replace(right, wrong))
+    monkeypatch.setattr(transform, "DBT_PROJECT_DIR", planted)
+    closing = copy.closings[-1]
+    copy.pipeline.build(closing.run_id, closing.month, closing.as_of, close=True)
+    with pytest.raises(AssertionError, match="posted"):
+        copy.check(closing, copy.second_route(closing))

@@ -131,6 +131,7 @@ def check_owed(
             found["unsettled"] += 1
             continue
         due = owed_by_currency(credit)
+        is_waiting = any(each.startswith(f"decrease:{':'.join(key)}") for each in waiting)
         over = {
             currency: (due.get(currency, Decimal(0)), amount)
             for currency, amount in posted.items()
@@ -144,7 +145,6 @@ def check_owed(
                 line["line_item_id"] for line in after.lines if key_of(line) == key and line["currency"] == currency
             )
             is_refused = Refusal(key, currency, amount_owed, item_ids) in refused
-            is_waiting = any(each.startswith(f"decrease:{':'.join(key)}") for each in waiting)
             assert is_refused or is_waiting, (
                 f"{key}: {amount_posted} {currency} posted, {amount_owed} owed, and nobody decided or is asked"
             )
@@ -157,6 +157,7 @@ def check_owed(
             assert {currency: amount for currency, amount in posted.items() if amount} == due, (
                 f"{key}: {posted} posted, {due} owed"
             )
+            assert not is_waiting, f"{key}: {posted} posted, just that is owed, and somebody is asked to take some back"
             found["exact"] += 1
     return found
 
