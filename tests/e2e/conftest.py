@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from psycopg.rows import dict_row
 
 from slaledger.settings import PROJECT_DIR
 from slaledger.stack import StackState
+from slaledger.stack.airflow_api import AirflowApi
+from tests.reliability.conftest import figure  # noqa: F401
 
 RUN_SECONDS = 900
 
@@ -49,27 +52,61 @@ class Sla:
             check=False,
         )
 
-    def kill_when(self, arguments: Sequence[str | Path], is_time: Callable[[], bool]) -> None:
-        """Start the command, and `kill -9` it as soon as it is time."""
-        process = subprocess.Popen(
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        """Start the command, and go on."""
+        return subprocess.Popen(
             self.command(*arguments),
             env=self.environment,
             cwd=PROJECT_DIR,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
+
+    def wait_until(self, is_time: Callable[[], Any], *, what: str) -> None:
+        """Wait until it is so."""
         deadline = time.monotonic() + RUN_SECONDS
         while not is_time():
-            assert process.poll() is None, "it ended before it was time to kill it"
-            assert time.monotonic() < deadline, "it was never time to kill it"
+            assert time.monotonic() < deadline, f"it never came to be that {what}"
             time.sleep(0.2)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
 
     def kill(self, part: str) -> None:
         """`kill -9` a part of the stack."""
         noted = json.loads((self.stack.home / "stack.json").read_text(encoding="utf-8"))
         os.kill(noted["processes"][part]["pid"], signal.SIGKILL)
+
+    @property
+    def airflow(self) -> AirflowApi:
+        """Airflow's REST API, as `admin`."""
+        return AirflowApi(self.stack.airflow_url, "admin", self.stack.users["admin"])
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> str:
+        """Clear these tasks of a run, or all, as Airflow's page does; wait, and tell how the run ended."""
+        body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": list(task_ids) or None}
+        cleared = self.airflow._api("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+        assert cleared["total_entries"]
+        return self.state_at_end(dag_id, run_id)
+
+    def mark_success(self, dag_id: str, run_id: str, *task_ids: str) -> None:
+        """Mark tasks of a run as done, as Airflow's page does."""
+        for task_id in task_ids:
+            path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+            self.airflow._api("PATCH", path, json={"new_state": "success"})
+
+    @contextmanager
+    def paused(self, dag_id: str) -> Iterator[None]:
+        """Keep the scheduler from the DAG."""
+        self.airflow._api("PATCH", f"/dags/{dag_id}", json={"is_paused": True})
+        try:
+            yield
+        finally:
+            self.airflow._api("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def state_at_end(self, dag_id: str, run_id: str) -> str:
+        """Wait for a run's end."""
+        api = self.airflow
+        self.wait_until(lambda: api.run(dag_id, run_id)["state"] in ("success", "failed"), what=f"{run_id} ended")
+        return api.run(dag_id, run_id)["state"]
 
     def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query on the warehouse, as mappings."""

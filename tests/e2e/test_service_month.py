@@ -1,7 +1,8 @@
 """The sample month through Airflow's scheduler, by the command line; its ledger against figures reckoned by hand.
 
-One story, so that the scheduler runs few months: an empty bucket, the sample closed (and `sla run` killed half-way),
-closed again, services killed under it, then two months that the gates must stop.
+One story, so that the scheduler runs few months, six in all: an empty bucket; the sample closed twice at once, the
+scheduler killed under it; every task cleared; services killed; two months that the gates must stop, and no way of
+Airflow's around them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,7 +26,9 @@ import pytest
 from slaledger.gates.committed import committed
 from slaledger.settings import PROJECT_DIR
 from slaledger.stack.airflow_api import AirflowApi
-from tests.e2e.conftest import Sla
+from slaledger.steps import FAILURE_KEY
+from tests.e2e.conftest import RUN_SECONDS, Sla
+from tests.reliability.scale import scaled
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -50,19 +54,71 @@ def empty_run(sla: Sla) -> subprocess.CompletedProcess[str]:
     return sla("run", "--month", MONTH)
 
 
+@dataclass(frozen=True)
+class Twins:
+    """Two `sla run --close` of one month that began at the same moment."""
+
+    results: list[subprocess.CompletedProcess[str]]
+    scheduler_kills: int
+    seconds: float
+
+
+def run_twins(sla: Sla, *, scheduler_kills: int) -> Twins:
+    """Start both; kill Airflow's scheduler under them so often, in turn while models are built and before posting."""
+    started = time.monotonic()
+    known = {row["run_id"] for row in sla.rows("select run_id from audit.builds")}
+    running = [sla.start(*RUN), sla.start(*RUN)]
+    for number in range(scheduler_kills):
+        is_time = VALIDATED if number % 2 else BUILDING
+        sla.wait_until(
+            lambda: sla.rows(is_time, [list(known)]) or all(each.poll() is not None for each in running),  # noqa: B023
+            what="a month was being closed",
+        )
+        sla.kill("scheduler")
+        assert sla("up").returncode == 0
+    results = []
+    for each in running:
+        out, err = each.communicate(timeout=RUN_SECONDS)
+        results.append(subprocess.CompletedProcess(RUN, each.returncode, out, err))
+    return Twins(results, scheduler_kills, time.monotonic() - started)
+
+
+# Of the runs that began since.
+BUILDING = "select from audit.builds where models_built_at is null and run_id <> all(%s)"
+VALIDATED = "select from audit.validations where gate = 'marts' and is_success and run_id <> all(%s)"
+
+
 @pytest.fixture(scope="module")
-def closed(sla: Sla, empty_run, tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
-    """The sample month, closed: once with `sla run` killed while it builds, then again."""
+def twins(sla: Sla, empty_run, tmp_path_factory: pytest.TempPathFactory) -> Twins:
+    """The sample month, closed twice at once, while the scheduler is killed twice."""
     sample = tmp_path_factory.mktemp("sample")
     subprocess.run([sys.executable, "examples/generate.py", str(sample)], cwd=PROJECT_DIR, check=True)
     put = sla("put", sample)
     assert put.returncode == 0, put.stderr
+    return run_twins(sla, scheduler_kills=2)
 
-    def is_building() -> bool:
-        return bool(sla.rows("select 1 from audit.builds where is_closing"))
 
-    sla.kill_when(RUN, is_building)
-    return sla(*RUN)
+@pytest.fixture(scope="module")
+def closed(twins: Twins) -> subprocess.CompletedProcess[str]:
+    """One of them."""
+    return twins.results[0]
+
+
+def whole_ledger(sla: Sla) -> dict[str, list]:
+    """Every row of `billing`, all columns, and every object of the drop and of the anchors."""
+    from slaledger import objects
+
+    tables = sla.rows("select relname from pg_class where relnamespace = 'billing'::regnamespace and relkind = 'r'")
+    found = {
+        table["relname"]: sla.rows(f"select t::text as row from billing.{table['relname']} as t order by 1")
+        for table in tables
+    }
+    found["bucket"] = sorted(
+        (version.key, hashlib.sha256(objects.get(sla.stack.exports, version.key)).hexdigest())
+        for version in objects.list_versions(sla.stack.exports)
+        if version.key.startswith("billing/") and version.is_latest
+    )
+    return found
 
 
 def test_an_empty_bucket_is_done_with_a_warning(empty_run):
@@ -126,12 +182,35 @@ def test_every_object_reconciles(sla, closed):
     assert sum(landed["rows_read"] for landed in objects) > 800_000
 
 
-def test_closing_again_appends_nothing(sla, closed):
-    before = sla.rows(LEDGER), sla.rows(STATEMENTS)
-    again = sla(*RUN)
-    assert again.returncode == 4, again.stderr
-    assert "no line appended" in again.stdout
-    assert (sla.rows(LEDGER), sla.rows(STATEMENTS)) == before
+def test_closed_twice_at_once_with_the_scheduler_killed_one_appends_and_one_finds_it_done(sla, twins, figure):
+    assert [result.returncode for result in twins.results] == [4, 4], [result.stderr for result in twins.results]
+    assert sum("no line appended" in result.stdout for result in twins.results) == 1
+    assert sla.rows("select count(distinct run_id) as runs from billing.credit_line_items") == [{"runs": 1}]
+    figure(f"1 month closed twice at once, the scheduler killed {twins.scheduler_kills} times: one set of lines")
+
+
+@scaled("times", every_push=2, deep=5)
+def test_every_task_cleared_by_airflow_leaves_the_same(sla, closed, times, figure):
+    """It has run once before; the landing's tasks, too."""
+    before = whole_ledger(sla)
+    (current,) = sla.rows("select run_id from audit.current_build")
+    for _ in range(times - 1):
+        for dag_id in ("land_exports", "account_month"):
+            assert sla.clear(dag_id, current["run_id"]) == "success"
+        assert whole_ledger(sla) == before
+    figure(f"every task run {times} times, cleared by Airflow: the same ledger, drop and anchors")
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(7200)
+def test_closed_again_twice_at_once_many_times(sla, closed, figure):
+    before = whole_ledger(sla)
+    rounds = [run_twins(sla, scheduler_kills=3) for _ in range(10)]
+    for twins in rounds:
+        assert [result.returncode for result in twins.results] == [4, 4], [result.stderr for result in twins.results]
+    assert whole_ledger(sla) == before
+    minutes = sum(twins.seconds for twins in rounds) / 60
+    figure(f"10 months closed twice at once, the scheduler killed 30 times, in {minutes:.0f} minutes: the same ledger")
 
 
 def test_each_line_is_explained_and_the_chain_holds(sla, closed):
@@ -151,13 +230,14 @@ def test_the_drop_holds_the_lines_and_its_manifest_says_so(sla, closed):
     drops = sorted(key for key in listed if key.startswith(f"billing/credits/{MONTH}/"))
     (manifest_key,) = [key for key in drops if key.endswith("manifest.json")]
     manifest = json.loads(objects.get(sla.stack.exports, manifest_key))
-    lines = sla.rows("select currency, sum(amount)::text as amount from billing.credit_line_items group by currency")
+    lines = sla.rows("select currency, sum(amount) as amount from billing.credit_line_items group by currency")
     assert {Path(dropped["key"]).suffix for dropped in manifest["objects"]} == {".csv", ".parquet"}
     for dropped in manifest["objects"]:
         body = objects.get(sla.stack.exports, dropped["key"])
         assert dropped["sha256"] == hashlib.sha256(body).hexdigest()
         assert dropped["rows"] == len(sla.rows("select 1 from billing.credit_line_items"))
-        assert dropped["sums"] == {line["currency"]: line["amount"] for line in lines}
+        sums = {currency: Decimal(amount) for currency, amount in dropped["sums"].items()}
+        assert sums == {line["currency"]: line["amount"] for line in lines}
 
 
 def test_what_is_held_is_pending(sla, closed):
@@ -280,6 +360,8 @@ def test_every_critical_expectation_on_the_marts_stops_the_month(sla, closed):
     # A month that is not over is a wrong argument (exit 2), and stops before.
     assert set(SPOILED_MARTS) == critical("marts") - {"only_months_that_have_ended_are_closed"}
     assert {name for name in SPOILED_MARTS if name not in stopped.stderr} == set()
+    refused = post_past_the_gates(sla, "validate_marts")
+    assert "marts gate" in refused["message"]
     assert sla.rows(LEDGER) == before
 
 
@@ -295,6 +377,48 @@ def test_every_critical_expectation_on_raw_stops_the_month(sla, closed, tmp_path
     assert "has the unknown field colour" in stopped.stderr
     assert "The ledger is untouched" in stopped.stderr
     assert sla.rows(LEDGER) == before
+    refused = post_past_the_gates(sla, "validate_raw", "build_models", "validate_marts")
+    assert "raw gate" in refused["message"]
+    assert sla.rows(LEDGER) == before
+
+
+def test_posting_alone_in_a_run_of_its_own_is_refused(sla, closed):
+    """Everything before it marked as done before the scheduler gets to it."""
+    before, run_id = sla.rows(LEDGER), "alone"
+    params = {"service_month": MONTH, "as_of": "2026-04-20T00:00:00Z", "close": True}
+    with sla.paused("account_month"):
+        sla.airflow.trigger("account_month", run_id=run_id, params=params, partition_key=MONTH)
+        sla.mark_success("account_month", run_id, "open_build", "validate_raw", "build_models", "validate_marts")
+    refused = refusal(sla, run_id)
+    assert refused["kind"] == "NotCurrentBuild"
+    assert "run the month again" in refused["message"]
+    assert sla.rows(LEDGER) == before
+
+
+def post_past_the_gates(sla: Sla, *task_ids: str) -> dict[str, str]:
+    """In the last run, mark these tasks as done, and have the scheduler go on; how the posting was refused."""
+    (current,) = sla.rows("select run_id from audit.current_build")
+    with sla.paused("account_month"):
+        # Airflow clears what failed behind a task that is marked.
+        sla.mark_success("account_month", current["run_id"], *task_ids)
+    refused = refusal(sla, current["run_id"])
+    assert refused["kind"] == "NotValidated"
+    assert "un the month again" in refused["message"]
+    assert sla.clear("account_month", current["run_id"], "post_ledger") == "failed"
+    return refused
+
+
+def refusal(sla: Sla, run_id: str) -> dict[str, str]:
+    """How `post_ledger` of the run fails."""
+    api = sla.airflow
+
+    def has_failed() -> bool:
+        tasks = {task["task_id"]: task["state"] for task in api.task_instances("account_month", run_id)}
+        assert tasks["post_ledger"] != "success"
+        return tasks["post_ledger"] == "failed"
+
+    sla.wait_until(has_failed, what="the posting was refused")
+    return api.xcom("account_month", run_id, "post_ledger", key=FAILURE_KEY)
 
 
 def critical(gate: str) -> set[str]:
@@ -305,11 +429,11 @@ def critical(gate: str) -> set[str]:
 
 @contextmanager
 def planted(sla: Sla, event: str, condition: str, faults: dict[str, str]) -> Iterator[None]:
-    """Have the database commit these faults itself, at this event of `audit.builds`."""
+    """Have the database commit these faults itself, as its superuser, at this event of `audit.builds`."""
     statements = ";\n".join(faults.values())
     sla.execute(
         f"""
-        create function audit.plant() returns trigger language plpgsql as $$
+        create function audit.plant() returns trigger language plpgsql security definer as $$
         begin
             {statements};
             return null;
