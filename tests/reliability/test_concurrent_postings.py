@@ -23,6 +23,8 @@ from tests.reliability.scale import scaled
 from tests.support.buckets import empty_bucket
 from tests.support.copies import copied
 
+pytestmark = pytest.mark.timeout(1800)
+
 WRITERS = 8
 OWED = {"K-1": Decimal("50.00"), "K-2": Decimal("50.00"), "K-3": Decimal("50.00")}
 # What a writer may say: that there is a line with this key, or, when it is the first, what the database says of lines

@@ -37,6 +37,8 @@ from tests.support.buckets import empty_bucket
 from tests.support.copies import copied
 from tests.support.pipeline import Pipeline
 
+pytestmark = pytest.mark.timeout(1800)
+
 SCHEMAS = ("audit", "billing", "raw")
 RUN = "killed"
 
