@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 PREFIX = "billing/credits"
+CSV, PARQUET = "credit_line_items.csv", "credit_line_items.parquet"
 
 # What a spreadsheet takes as the start of a formula, in both widths, and what it skips before one.
 _FORMULA = re.compile(r"[\s\ufeff]*[=+\-@＝＋－＠]|[\t\r\n]")
@@ -87,8 +88,13 @@ def _drop(settings: Settings, posting: Posting) -> list[str]:
     if not _is_dropped(settings, manifest):
         for file in files[:-1]:
             objects.put(settings.exports, file.key, file.body)
-        if not objects.put_if_absent(settings.exports, manifest.key, manifest.body):
-            _is_dropped(settings, manifest)
+        if not objects.put_if_absent(settings.exports, manifest.key, manifest.body) and not _is_dropped(
+            settings, manifest
+        ):
+            raise DropConflict(
+                f"S3 says that {manifest.key} is in bucket {settings.exports.bucket}, and does not give it. Nothing is "
+                "on record as dropped: clear the task, or run the month again."
+            )
     _record(settings, posting, manifest)
     return [file.key for file in files]
 
@@ -108,11 +114,8 @@ def _record(settings: Settings, posting: Posting, manifest: DropFile) -> None:
 def drop_files(posting: Posting, lines: Sequence[Line]) -> list[DropFile]:
     """The objects of a posting's drop, the manifest last: a function of the posting and its lines alone."""
     prefix = drop_prefix(posting)
-    files = [
-        DropFile(f"{prefix}/credit_line_items.csv", csv_bytes(lines)),
-        DropFile(f"{prefix}/credit_line_items.parquet", parquet_bytes(lines)),
-    ]
-    return [*files, DropFile(manifest_key(posting), _manifest(posting, files, lines))]
+    files = [DropFile(f"{prefix}/{CSV}", csv_bytes(lines)), DropFile(f"{prefix}/{PARQUET}", parquet_bytes(lines))]
+    return [*files, DropFile(manifest_key(posting), manifest_bytes(posting, files, lines))]
 
 
 def manifest_key(posting: Posting) -> str:
@@ -196,7 +199,28 @@ def _plain(value: object) -> object:
     return str(value) if not isinstance(value, Decimal | int | date | None) else value
 
 
-def _manifest(posting: Posting, files: Sequence[DropFile], lines: Sequence[Line]) -> bytes:
+def _is_csv_of(body: bytes, lines: Sequence[Line]) -> bool:
+    return body == csv_bytes(lines)
+
+
+def _is_parquet_of(body: bytes, lines: Sequence[Line]) -> bool:
+    """By its values: another release of pyarrow writes them in other bytes."""
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        held = pyarrow.parquet.read_table(pyarrow.BufferReader(body))
+    except (pyarrow.ArrowException, OSError):
+        return False
+    return held.equals(pyarrow.parquet.read_table(pyarrow.BufferReader(parquet_bytes(lines))))
+
+
+# The files of a drop beside its manifest, and whether a body holds the lines.
+FILES: dict[str, Callable[[bytes, Sequence[Line]], bool]] = {CSV: _is_csv_of, PARQUET: _is_parquet_of}
+
+
+def manifest_bytes(posting: Posting, files: Sequence[DropFile], lines: Sequence[Line]) -> bytes:
+    """What is in the drop: the posting, its place in the chain, and each file with its digest, rows and sums."""
     content: dict[str, Any] = {
         "manifest_version": 1,
         "service_month": month_text(posting.service_month),

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from slaledger import approvals, delivery, evidence, ledger, objects
-from slaledger.ledger import anchors
+from slaledger.ledger import anchors, verification
 from slaledger.warehouse import connect
 from tests.ledger.books import MARCH, AccountMonth, build, rows, validate
 from tests.support.copies import copied
@@ -115,3 +115,25 @@ def test_a_deleted_anchor_still_says_what_was_posted(drop_settings):
         connection.execute("delete from billing.postings where posting_number = 2")
     assert evidence.verify_chain(drop_settings).is_intact
     assert evidence.verify_books(drop_settings).first_bad_row == f"anchor {last}"
+    with pytest.raises(ledger.AnchorConflict, match="ends at posting 1"):
+        post(drop_settings, AccountMonth(), AccountMonth(contract_id="K-2"))
+
+
+def test_a_posting_while_the_books_are_verified_is_no_fault(drop_settings, monkeypatch):
+    """Between the reading of the books and that of the anchors a month is closed."""
+    post(drop_settings, AccountMonth())
+    read = verification.require_anchors_and_drops
+
+    def meanwhile(*arguments):
+        post(drop_settings, AccountMonth(), AccountMonth(contract_id="K-2"))
+        return read(*arguments)
+
+    monkeypatch.setattr(verification, "require_anchors_and_drops", meanwhile)
+    assert evidence.verify_books(drop_settings).is_intact
+
+
+def test_what_is_no_anchor_is_told_as_such(drop_settings):
+    post(drop_settings, AccountMonth())
+    stray = max(held(drop_settings)).rpartition("/")[0] + "/README.txt"
+    objects.put(drop_settings.exports, stray, b"")
+    assert "none that a posting writes" in str(evidence.verify_books(drop_settings))

@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 
 import pyarrow
@@ -201,3 +202,38 @@ def test_four_at_once_drop_one_manifest(drop_settings):
     ]
     assert len(manifests) == 1
     assert rows(drop_settings, "select count(*) from billing.deliveries") == [(1,)]
+
+
+@pytest.mark.parametrize("name", ["credit_line_items.csv", "credit_line_items.parquet", "manifest.json"])
+def test_a_drop_that_does_not_say_what_the_lines_say_is_found(drop_settings, name):
+    """Forged by whoever may write into the bucket and `billing.deliveries`: each file has the digest that is told."""
+    run_id = post(drop_settings, AccountMonth())
+    with connect(drop_settings.warehouse) as connection:
+        (posting,) = read_postings(connection)
+        (line,) = read_lines(connection)
+    forged = [replace(line, amount=Decimal(5000))]
+    made = {file.key: file for file in delivery.drop_files(posting, forged if name != "manifest.json" else [line])}
+    if name == "manifest.json":
+        key = delivery.manifest_key(posting)
+        content = json.loads(made[key].body)
+        made[key] = delivery.DropFile(key, json.dumps({**content, "objects": []}).encode())
+    for file in made.values():
+        objects.put(drop_settings.exports, file.key, file.body)
+    delivery._record(drop_settings, posting, made[delivery.manifest_key(posting)])
+    assert delivery.deliver(drop_settings, run_id=run_id) == []
+    report = evidence.verify_books(drop_settings)
+    assert report.first_bad_row == "delivery of posting 1"
+
+
+def test_a_parquet_file_of_another_release_is_no_forgery(drop_settings):
+    """Its values count: pyarrow's next release may write them in other bytes."""
+    post(drop_settings, *MANY)
+    with connect(drop_settings.warehouse) as connection:
+        lines = list(read_lines(connection))
+    table = pyarrow.parquet.read_table(pyarrow.BufferReader(delivery.parquet_bytes(lines)))
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(table, sink, compression="none", version="1.0")
+    holds = delivery.FILES[delivery.PARQUET]
+    assert holds(sink.getvalue().to_pybytes(), lines)
+    assert not holds(delivery.parquet_bytes(lines[1:]), lines)
+    assert not holds(b"PAR1", lines)

@@ -353,6 +353,8 @@ def without_postings(patch: pytest.MonkeyPatch) -> None:
 
 def without_lines(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verification, "_line_fault", lambda *_, **__: None)
+    # What was dropped says what the lines said, too.
+    without_drops(patch)
 
 
 def without_drops(patch: pytest.MonkeyPatch) -> None:

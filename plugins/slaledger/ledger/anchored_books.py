@@ -4,40 +4,64 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
+import re
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import psycopg
 
-from slaledger.ledger.anchors import anchor_key, body_of, ledger_prefix
+from slaledger.ledger.anchors import PREFIX, anchor_key, body_of, ledger_prefix
+from slaledger.ledger.chain import read_lines_between
 from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.postings import Posting, read_ledger_id
-from slaledger.settings import Settings
+from slaledger.settings import Exports, Settings
+
+if TYPE_CHECKING:
+    from slaledger.objects import ObjectVersion
+
+_ANCHOR = re.compile(rf"{PREFIX}/[0-9a-f-]{{36}}/[0-9]{{12}}\.json")
 
 
-def require_anchors_and_drops(settings: Settings, connection: psycopg.Connection, postings: list[Posting]) -> int:
+def list_anchors(settings: Settings) -> list[ObjectVersion]:
+    """Every version of every anchor in the bucket, of other ledgers, too.
+
+    Deleted and overwritten ones belong to it: a version of an anchor says what was posted, whoever hides it.
+    """
+    from slaledger import objects
+
+    return sorted(objects.list_versions(settings.exports, prefix=f"{PREFIX}/"), key=lambda version: version.key)
+
+
+def require_anchors_and_drops(
+    settings: Settings, connection: psycopg.Connection, postings: list[Posting], anchors: list[ObjectVersion]
+) -> int:
     """Every anchor of this ledger and every drop is that of these postings; how many of the last have no anchor yet.
 
+    `anchors` were listed before the postings were read: what is posted meanwhile is in neither, or in the books.
     Raises `BooksFault` naming the posting, the anchor or the delivery.
     """
-    unanchored = _require_anchors(settings, read_ledger_id(connection), postings)
+    ledger_id = read_ledger_id(connection)
+    own = [version for version in anchors if version.key.startswith(ledger_prefix(ledger_id))]
+    unanchored = _require_anchors(settings, ledger_id, postings, own)
     _require_drops(settings, connection, {posting.posting_number: posting for posting in postings})
     return unanchored
 
 
-def _require_anchors(settings: Settings, ledger_id: UUID, postings: list[Posting]) -> int:
+def _require_anchors(
+    settings: Settings, ledger_id: UUID, postings: list[Posting], versions: list[ObjectVersion]
+) -> int:
     from slaledger import objects
 
     expected = dict(_bodies(ledger_id, postings))
     found = set()
-    versions = objects.list_versions(settings.exports, prefix=ledger_prefix(ledger_id))
     with tempfile.TemporaryDirectory() as directory:
-        # Deleted and overwritten ones, too: a version of an anchor says what was posted, whoever hides it.
-        for version in sorted(versions, key=lambda version: version.key):
+        for version in versions:
+            if not _ANCHOR.fullmatch(version.key):
+                raise BooksFault(f"anchor {version.key}", "it is none that a posting writes: move it away")
             if version.key not in expected:
                 raise BooksFault(
                     f"anchor {version.key}", f"the books end at posting {len(postings)}: they are older than the bucket"
@@ -77,10 +101,22 @@ def _require_drops(settings: Settings, connection: psycopg.Connection, postings:
             raise BooksFault(name, f"bucket {bucket} is not one that can be read: {refusal}") from refusal
         if manifest is None or hashlib.sha256(manifest).hexdigest() != sha256:
             raise BooksFault(name, f"{key} in bucket {bucket} is not there, or is not what was dropped")
-        content = json.loads(manifest)
-        if content["posting"] != {"number": number, "hash": postings[number].posting_hash}:
-            raise BooksFault(name, f"{key} in bucket {bucket} is the manifest of another posting")
-        for item in content["objects"]:
-            body = objects.get(exports, item["key"])
-            if body is None or hashlib.sha256(body).hexdigest() != item["sha256"]:
-                raise BooksFault(name, f"{item['key']} in bucket {bucket} is not there, or is not what was dropped")
+        _require_drop(exports, name, connection, postings[number], manifest)
+
+
+def _require_drop(
+    exports: Exports, name: str, connection: psycopg.Connection, posting: Posting, manifest: bytes
+) -> None:
+    """The files say what the posting's lines say, cell by cell, and the manifest is that of these files."""
+    from slaledger import delivery, objects
+
+    lines = read_lines_between(connection, first=posting.first_position, last=posting.last_position)
+    files = []
+    for key, holds_lines in delivery.FILES.items():
+        path = f"{delivery.drop_prefix(posting)}/{key}"
+        body = objects.get(exports, path)
+        if body is None or not holds_lines(body, lines):
+            raise BooksFault(name, f"{path} in bucket {exports.bucket} is not there, or does not hold these lines")
+        files.append(delivery.DropFile(path, body))
+    if manifest != delivery.manifest_bytes(posting, files, lines):
+        raise BooksFault(name, f"the manifest in bucket {exports.bucket} is not that of these files and lines")

@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from slaledger.ledger.anchored_books import require_anchors_and_drops
+from slaledger.ledger.anchored_books import list_anchors, require_anchors_and_drops
 from slaledger.ledger.canonical import HASH_VERSION, line_item_id, statement_id
 from slaledger.ledger.chain import GENESIS, Line, read_lines
 from slaledger.ledger.faults import BooksFault
@@ -72,6 +72,8 @@ def verify_books(settings: Settings) -> BooksReport:
 
 def _verify(settings: Settings, *, with_bucket: bool) -> BooksReport:
     report = BooksReport(lines=0, postings=0, head_hash=GENESIS)
+    # Before the books: an anchor follows its commit, and what it is of is in what is read after it.
+    anchors = list_anchors(settings) if with_bucket else []
     with connect(settings.warehouse, role="sla_auditor") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         try:
@@ -84,7 +86,7 @@ def _verify(settings: Settings, *, with_bucket: bool) -> BooksReport:
             _require_all_evidence(connection)
             _require_deliveries(connection, held)
             if with_bucket:
-                report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held))
+                report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held, anchors))
         except BooksFault as fault:
             lines = report.lines if fault.lines is None else fault.lines
             return replace(report, lines=lines, first_bad_row=fault.row, reason=fault.reason)
