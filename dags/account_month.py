@@ -46,7 +46,7 @@ from slaledger.settings import DEFAULT_ARGS, WRITER_POOL
             None, type=["null", "string"], pattern=INSTANT_PATTERN, description="Default: the instant of the run."
         ),
         "quarantine_limit": Param(
-            None, type=["null", "string"], description="Percent of a feed's rows; default: SLA_QUARANTINE_LIMIT."
+            None, type=["null", "string"], description="Of `sla run` alone: its SLA_QUARANTINE_LIMIT."
         ),
         "prepared_by": Param(
             None, type=["null", "string"], description="Who typed `sla run`, which gives it; by hand: leave it empty."
@@ -77,7 +77,7 @@ def account_month():
         """The gate before the models."""
         from slaledger import gates, settings
 
-        gates.run_gate(settings.load(quarantine_limit=steps.param("quarantine_limit")), "raw", run_id=steps.run_id())
+        gates.run_gate(settings.load(quarantine_limit=steps.quarantine_limit()), "raw", run_id=steps.run_id())
 
     @task(inlets=[assets.LANDED_EXPORTS], outlets=[assets.ACCOUNT_MONTHS])
     @steps.reported

@@ -46,17 +46,26 @@ def run_id() -> str:
     return get_current_context()["run_id"]
 
 
-def param(name: str) -> Any:
-    """A parameter of this run."""
-    from airflow.sdk import get_current_context
-
-    return get_current_context()["params"][name]
-
-
 class NotOursToSay(Exception):
     """Somebody who triggers runs by hand gives another person as the one who asked."""
 
     is_final = True
+
+
+def quarantine_limit() -> str | None:
+    """The limit that `sla run` was typed with; None: the deployment's. Raises `NotOursToSay` for another's word."""
+    from airflow.sdk import get_current_context
+
+    from slaledger import settings
+
+    context = get_current_context()
+    user, given = context["dag_run"].triggering_user_name, context["params"]["quarantine_limit"]
+    if given and user != settings.airflow_user():
+        raise NotOursToSay(
+            f"Airflow says that {user} triggered this run, and its parameter `quarantine_limit` says {given}: leave "
+            "that empty. Who thinks that more may be lost has it approved: `sla pending` lists the feed."
+        )
+    return given
 
 
 def prepared_by() -> str:

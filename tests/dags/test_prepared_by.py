@@ -1,7 +1,8 @@
-"""Who is on record as having asked for a run: nobody can name another but `sla run`."""
+"""Who is on record as having asked for a run, and how lax it may be: only `sla run` says so for another."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,13 +11,31 @@ import pytest
 from slaledger import settings, steps
 
 
-def prepared_by(*, user: str | None, given: str | None = None) -> str:
-    """Who prepared a run that Airflow says this user triggered, with this parameter."""
+def asked(question: Callable[[], Any], *, user: str | None, **params: str | None) -> Any:
+    """What a step makes of a run that Airflow says this user triggered, with these parameters."""
     from airflow.sdk.execution_time.context import set_current_context
 
-    context: Any = {"dag_run": SimpleNamespace(triggering_user_name=user), "params": {"prepared_by": given}}
+    context: Any = {"dag_run": SimpleNamespace(triggering_user_name=user), "params": params}
     with set_current_context(context):
-        return steps.prepared_by()
+        return question()
+
+
+def prepared_by(*, user: str | None, given: str | None = None) -> str:
+    """Who prepared it."""
+    return asked(steps.prepared_by, user=user, prepared_by=given)
+
+
+@pytest.mark.parametrize(("user", "given"), [("admin", "20"), ("admin", None), ("billing", None), (None, None)])
+def test_the_quarantine_limit_is_that_of_sla_run_or_the_deployments(user, given, monkeypatch):
+    monkeypatch.delenv("SLA_AIRFLOW_USER", raising=False)
+    assert asked(steps.quarantine_limit, user=user, quarantine_limit=given) == given
+
+
+@pytest.mark.parametrize("user", ["billing", None])
+def test_nobody_lifts_the_quarantine_limit_in_airflows_page(user, monkeypatch):
+    monkeypatch.delenv("SLA_AIRFLOW_USER", raising=False)
+    with pytest.raises(steps.NotOursToSay, match="sla pending"):
+        asked(steps.quarantine_limit, user=user, quarantine_limit="100")
 
 
 @pytest.mark.parametrize(
