@@ -220,8 +220,8 @@ def _claims(connection: psycopg.Connection) -> list[PendingDecision]:
             "claim",
             subject,
             digest,
-            f"Complete at {complete_at.isoformat()}, after the deadline {deadline_at.isoformat()}, but sent before it. "
-            "Approve: the claim is accepted; reject: it is not.",
+            f"Complete at {complete_at.isoformat()}, not before the deadline {deadline_at.isoformat()}, but sent "
+            "before it. Approve: the claim is accepted; reject: it is not.",
         )
         for subject, digest, complete_at, deadline_at in connection.execute(
             """

@@ -565,3 +565,11 @@ def run(settings, statement: str, *values: object, role: str | None) -> None:
     """A statement of somebody in this role; of the login itself, which owns the cluster, without one."""
     with connect(settings.warehouse, role=role) as connection:
         connection.execute(statement, values or None)
+
+
+def test_goodwill_of_one_person_is_one_however_the_name_is_written(settings):
+    close(settings, AccountMonth())
+    given = {"contract_id": "K-1", "service_month": MARCH, "amount": "25", "because": "kind"}
+    assert approvals.goodwill(settings, **given, by="Ada").is_new
+    assert not approvals.goodwill(settings, **given, by=" ADA ").is_new
+    assert approvals.goodwill(settings, **given, by="Eve").is_new

@@ -73,6 +73,7 @@ FUNCTIONS = """
 raw.start_of_day                -     -      X           X         -        X      -     X
 audit.inputs_sha256             -     -      -           X         -        X      -     X
 audit.candidate_sha256          -     -      -           X         -        X      -     X
+audit.person                    -     -      -           -         -        X      -     -
 audit.preparer                  -     -      -           -         X        -      -     -
 audit.record_decision           -     -      -           -         X        -      -     -
 billing.statements_as_known_on  -     -      -           -         -        -      -     X

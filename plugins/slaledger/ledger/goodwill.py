@@ -72,11 +72,12 @@ def append_goodwill(
             raise GoodwillRefused(f"{amount} {basis['currency']} has more than {basis['minor_units']} decimals.")
         earlier = connection.execute(
             """
-            select line_item_id, amount = %s and currency = %s and approved_by = %s and reason = %s
+            select line_item_id, amount = %s and currency = %s and reason = %s
+                and audit.person(approved_by) = audit.person(%s)
             from billing.credit_line_items
             where contract_id = %s and service_month = %s and basis = %s
             """,
-            (basis["amount"], basis["currency"], by, because, contract_id, service_month, BASIS),
+            (basis["amount"], basis["currency"], because, by, contract_id, service_month, BASIS),
         ).fetchall()
         for item_id, is_same in earlier:
             if is_same:

@@ -119,3 +119,4 @@ alter table audit.decisions enable always trigger decisions_one_way;
 revoke insert on audit.decisions from sla_approver;
 grant execute on function audit.record_decision, audit.preparer to sla_approver;
 grant update (models_started_at) on audit.builds to sla_transformer;
+grant execute on function audit.person to sla_biller;
