@@ -1,6 +1,7 @@
 """The warehouse: connections, and the DDL that dbt does not own."""
 
 from slaledger.warehouse.connection import (
+    LoginRefused,
     RoleMissing,
     WarehouseStopped,
     WarehouseUnreachable,
@@ -10,6 +11,7 @@ from slaledger.warehouse.connection import (
 from slaledger.warehouse.migrate import MigrationRefused, migrate
 
 __all__ = [
+    "LoginRefused",
     "MigrationRefused",
     "RoleMissing",
     "WarehouseStopped",

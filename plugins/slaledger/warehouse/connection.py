@@ -32,6 +32,16 @@ class WarehouseStopped(Exception):
     """PostgreSQL answers, and cannot go on for now; nothing of the transaction is kept."""
 
 
+# invalid_password, invalid_authorization_specification
+_NOT_LET_IN = ("28P01", "28000")
+
+
+class LoginRefused(Exception):
+    """PostgreSQL answers, and takes neither the login nor its password."""
+
+    is_final = True
+
+
 class RoleMissing(Exception):
     """The login may not act in the stage's role, or there is none: the warehouse was never migrated."""
 
@@ -62,8 +72,13 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
     except psycopg.OperationalError as error:
         if role and f'role "{role}"' in str(error):
             raise RoleMissing(
-                f"The login {login.user} may not act as {role} in {login.database}: run a month with `sla run`, which "
-                "migrates the warehouse, or have a DBA do what docs/runbooks/roles.md says."
+                f"The login {login.user} may not act as {role} in {login.database}: run `sla up`, which migrates "
+                "the warehouse, or have a DBA do what docs/runbooks/roles.md says."
+            ) from error
+        if error.sqlstate in _NOT_LET_IN or "authentication failed" in str(error):
+            raise LoginRefused(
+                f"PostgreSQL at {login.host}:{login.port}/{login.database} does not let the login {login.user} in: "
+                f"set its password in the connection of {role or 'the warehouse'} (docs/runbooks/roles.md)."
             ) from error
         raise WarehouseUnreachable(_unreachable(login, error)) from error
     # A commit that fails leaves the connection open: closing is said apart.

@@ -61,7 +61,10 @@ def migrate(warehouse: Warehouse) -> None:
             command.upgrade(config, "head")
     except sqlalchemy.exc.DBAPIError as error:
         if not isinstance(error.orig, InsufficientPrivilege | ReadOnlySqlTransaction):
-            raise
+            # Without the statement: it is the whole migration.
+            raise MigrationRefused(
+                f"{warehouse.database} cannot be migrated, and is as it was: {error.orig.diag.message_primary}"
+            ) from None
         raise MigrationRefused(
             f"The login {warehouse.user} may not migrate {warehouse.database}: {error.orig.diag.message_primary}\n"
             "See docs/runbooks/roles.md."

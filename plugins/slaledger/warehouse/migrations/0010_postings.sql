@@ -1,5 +1,13 @@
 -- What the books themselves refuse: whatever was not validated, is not owed, or stands outside a posting.
 
+do $$
+begin
+    if exists (select from billing.sla_statements) then
+        raise exception 'its books were written before postings were, and cannot be told what they were checked against. Keep this database as it is, with the code that wrote it, and land the same bucket into a new one';
+    end if;
+end
+$$;
+
 -- The encoding of slaledger.ledger.canonical (hash version 1) in SQL: the same bytes for the same values, whatever the
 -- session's time zone, date style or locale. A field is its type's letter, the length of its bytes, a colon, the bytes.
 create function audit.field(letter text, body text) returns text language sql immutable parallel safe
