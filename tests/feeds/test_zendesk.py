@@ -84,6 +84,12 @@ def facts(tmp_path: Path, *children: dict[str, Any], **event: Any) -> list[dict[
     return row.values["facts"]
 
 
+def test_an_updater_that_is_no_id_costs_the_row_whoever_wrote_the_comment(tmp_path: Path) -> None:
+    comment = {"event_type": "Comment", "public": True, "author_id": 8}
+    (row,) = read(tmp_path, page(ticket_events=[{**ZENDESK_EVENT, "updater_id": {"id": 8}, "child_events": [comment]}]))
+    assert isinstance(row, Reject) and row.code == "wrong_type"
+
+
 @pytest.mark.parametrize("given", [{"child_events": None}, {}])
 def test_an_event_that_does_not_say_what_happened_is_quarantined(tmp_path: Path, given: dict[str, Any]) -> None:
     """A reply may be among what it does not say; an empty list says that nothing is."""

@@ -358,6 +358,7 @@ def test_documents_may_be_apart_and_the_latest_export_of_each_id_is_in_force() -
         ("ticket_events", audit(change("high", "lowest"))),
         ("ticket_events", audit(status(5))),
         ("ticket_events", audit(comment(), updater_id="2", id=902) | {"child_events": [status("solved")]}),
+        ("ticket_events", audit(comment(author_id=AGENT), updater_id={"id": AGENT})),
         ("ticket_events", audit() | {"child_events": "none"}),
         ("ticket_events", audit() | {"child_events": None}),
         ("users", {"id": 9, "role": "owner"}),

@@ -208,7 +208,9 @@ def audit(row: Fields) -> Audit:
     if fields.optional_list(row, "child_events") is None:
         raise Unusable("child_events is missing")
     listed = fields.objects(row, "child_events")
-    told = [child_of(child, row) for child in listed]
+    # Whoever needs it: what cannot be read costs the row.
+    updater_id = optional_identifier(row, "updater_id")
+    told = [child_of(child, row, updater_id) for child in listed]
     return Audit(
         audit_id=identifier(row, "id"),
         ticket_id=identifier(row, "ticket_id"),
@@ -238,7 +240,7 @@ def tags(value: Any) -> set[str]:
     return {tag for tag in value if isinstance(tag, str)} if isinstance(value, list) else set()
 
 
-def child_of(child: Fields, row: Fields) -> Child | None:
+def child_of(child: Fields, row: Fields, updater_id: str | None) -> Child | None:
     """A child event that says something here; what it does not say of itself is its ticket event's."""
     kind = kind_of(child)
     is_automatic = is_automatic_via(child.get("via") or row.get("via"))
@@ -247,12 +249,11 @@ def child_of(child: Fields, row: Fields) -> Child | None:
         is_public = fields.flag(child, "comment_public") if is_public is None else is_public
         return Child(
             type="public_reply" if is_public else "internal_note",
-            actor_id=optional_identifier(child, "author_id") or optional_identifier(row, "updater_id"),
+            actor_id=optional_identifier(child, "author_id") or updater_id,
             is_automatic=is_automatic,
         )
     if kind != "Change":
         return None
-    updater_id = optional_identifier(row, "updater_id")
     name, change = changed(child)
     if name == "priority":
         previous = severity(change, "previous_value")
