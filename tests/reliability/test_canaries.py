@@ -66,12 +66,12 @@ def exports(canaries: Canaries) -> Iterator[tuple[str, bytes, dict[str, str]]]:
     text, address = canaries.text, canaries.address
 
     def ndjson(*rows: dict[str, Any]) -> bytes:
-        told = [json.dumps({**row, "comment": text(), "requester": {"email": address()}}) for row in rows]
+        told = [json.dumps({**row, "comment": text(), "requester": {"email": address()}, address(): 1}) for row in rows]
         return "\n".join([*told, f'{{"broken": "{text()}', text(), json.dumps([text()]), ""]).encode()
 
     def csv(header: str, *records: str) -> bytes:
         told = [f"{record},{text().replace(',', ';')}" for record in records]
-        return "\n".join([f"{header},remark", *told, text().replace(",", ";"), ""]).encode()
+        return "\n".join([f"{header},{address()}", *told, text().replace(",", ";"), ""]).encode()
 
     yield "accounts/accounts/a.csv", csv("account_id,company_name", "A-1,Acme GmbH"), {}
     contract = {
@@ -122,6 +122,7 @@ def exports(canaries: Canaries) -> Iterator[tuple[str, bytes, dict[str, str]]]:
     }
     yield "exclusions/a.ndjson", ndjson(exclusion), {}
     user = {"id": 7, "role": "end-user", "name": text(), "email": address(), "phone": text(), "notes": text()}
+    event = {"ticket_id": 1, "created_at": "2026-03-02T09:40:00Z", "child_events": []}
     zendesk = {
         "tickets": [
             {
@@ -145,6 +146,7 @@ def exports(canaries: Canaries) -> Iterator[tuple[str, bytes, dict[str, str]]]:
                 ],
             },
             {"id": 4, "child_events": text()},
+            {**event, "id": 5, "updater_id": {"id": 8, "email": address()}},
         ],
         "users": [user, {**user, "id": 8, "role": "agent"}, {**user, "id": 9, "role": "owner"}],
     }

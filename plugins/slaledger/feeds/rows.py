@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from slaledger.feeds.reasons import ObjectRejected, RowRejected
 # A quarantined row keeps its fields up to this size, then its digest alone.
 _MAX_RAW_RECORD_BYTES = 1 << 16
 _MAX_FIELD_NAMES = 20
+_NAME = re.compile(r"[\w.-]{1,60}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class Notes:
     observations: list[tuple[str, str | None, str]] = field(default_factory=list)
 
     def see_field(self, name: str) -> None:
-        """Remember an unknown field, up to a limit; of a hostile name only what is safe to show."""
+        """Remember an unknown field, up to a limit; of what is no name (an address, a sentence), that it is none."""
         if len(self.unknown_fields) < _MAX_FIELD_NAMES:
-            self.unknown_fields.add(safe(name))
+            self.unknown_fields.add(name if _NAME.fullmatch(name) else f"({len(name)} characters that are no name)")
 
 
 Parse = Callable[[Mapping[str, Any]], dict[str, Any]]
@@ -97,13 +99,12 @@ def kept(row: Mapping[str, Any], keep: Mapping[str, Any], digest: Callable[[], s
 
 
 def _project(value: Any, keep: Mapping[str, Any] | None) -> Any:
-    if keep is None:
-        return value
     if isinstance(value, list):
         return [_project(item, keep) for item in value]
     if isinstance(value, Mapping):
-        return {name: _project(value[name], inner) for name, inner in keep.items() if name in value}
-    return None
+        # Under a field that holds no object, none of its fields is the contract's.
+        return {name: _project(value[name], inner) for name, inner in (keep or {}).items() if name in value}
+    return value if keep is None else None
 
 
 def parse_line(line: Line) -> Mapping[str, Any]:
