@@ -41,11 +41,11 @@ $(READY): requirements-uv.lock requirements.lock pyproject.toml
 demo: setup  ## Run the sample month on the embedded stack, and print its credits
 	@$(BIN)/python examples/demo.py
 
-test: setup  ## Run the tests (about 16 minutes)
+test: setup  ## Run the tests (about 25 minutes)
 	@# Two at once, a file each, in the order of their folders: the slow ones, that mostly wait, begin first.
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-deep: setup  ## Compare both routes over 50,000 account-months and 100,000 tickets
+test-deep: setup  ## Run the same at large: both routes over 50,000 account-months, hundreds of kills (hours)
 	@$(BIN)/python -m pytest -m deep -s
 
 mutants: setup  ## Mutate the money models' SQL, and list what no data tells apart (about 3 minutes)
