@@ -47,25 +47,16 @@ def run_id() -> str:
 
 
 class NotOursToSay(Exception):
-    """Somebody who triggers runs by hand gives another person as the one who asked."""
+    """A parameter that is `sla run`'s alone was given by somebody who triggers runs by hand."""
 
     is_final = True
 
 
 def quarantine_limit() -> str | None:
     """The limit that `sla run` was typed with; None: the deployment's. Raises `NotOursToSay` for another's word."""
-    from airflow.sdk import get_current_context
-
-    from slaledger import settings
-
-    context = get_current_context()
-    user, given = context["dag_run"].triggering_user_name, context["params"]["quarantine_limit"]
-    if given and user != settings.airflow_user():
-        raise NotOursToSay(
-            f"Airflow says that {user} triggered this run, and its parameter `quarantine_limit` says {given}: leave "
-            "that empty. Who thinks that more may be lost has it approved: `sla pending` lists the feed."
-        )
-    return given
+    return _told_by_sla_run(
+        "quarantine_limit", "Who thinks that more may be lost has it approved: `sla pending` lists the feed."
+    )
 
 
 def prepared_by() -> str:
@@ -76,16 +67,27 @@ def prepared_by() -> str:
     """
     from airflow.sdk import get_current_context
 
-    from slaledger import settings, transform
+    from slaledger import transform
+
+    told = _told_by_sla_run(
+        "prepared_by", "`sla run` alone gives it (as SLA_AIRFLOW_USER, which this worker must know, too)."
+    )
+    return (told or "").strip() or get_current_context()["dag_run"].triggering_user_name or transform.SCHEDULE
+
+
+def _told_by_sla_run(name: str, instead: str) -> str | None:
+    from airflow.sdk import get_current_context
+
+    from slaledger import settings
 
     context = get_current_context()
-    user, given = context["dag_run"].triggering_user_name, (context["params"]["prepared_by"] or "").strip()
-    if given and user != settings.airflow_user():
+    user, given = context["dag_run"].triggering_user_name, context["params"][name]
+    if (given or "").strip() and user != settings.airflow_user():
         raise NotOursToSay(
-            f"Airflow says that {user} triggered this run, and its parameter `prepared_by` says {given}: leave that "
-            "empty. `sla run` alone gives it (as SLA_AIRFLOW_USER, which this worker must know, too)."
+            f"Airflow says that {user} triggered this run, and its parameter `{name}` says {given}: leave that empty. "
+            f"{instead}"
         )
-    return given or user or transform.SCHEDULE
+    return given
 
 
 def label(text: str) -> None:
