@@ -169,15 +169,20 @@ def parquet_bytes(lines: Sequence[Line]) -> bytes:
     import pyarrow
     import pyarrow.parquet
 
-    table = pyarrow.table(
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(_table(lines), sink, compression="zstd")
+    return sink.getvalue().to_pybytes()
+
+
+def _table(lines: Sequence[Line]) -> pyarrow.Table:
+    import pyarrow
+
+    return pyarrow.table(
         {
             name: pyarrow.array([_plain(getattr(line, name)) for line in lines], type=_type(name))
             for name in LINE_COLUMNS
         }
     )
-    sink = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(table, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()
 
 
 def _type(name: str) -> pyarrow.DataType:
@@ -212,7 +217,7 @@ def _is_parquet_of(body: bytes, lines: Sequence[Line]) -> bool:
         held = pyarrow.parquet.read_table(pyarrow.BufferReader(body))
     except (pyarrow.ArrowException, OSError):
         return False
-    return held.equals(pyarrow.parquet.read_table(pyarrow.BufferReader(parquet_bytes(lines))))
+    return held.equals(_table(lines))
 
 
 # The files of a drop beside its manifest, and whether a body holds the lines.
