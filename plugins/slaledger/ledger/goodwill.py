@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from slaledger.decisions import CLI, PreparerDecides, record
 from slaledger.ledger.canonical import digest, idempotency_key, line_item_id, month_text
 from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, Draft, Line, append, read_line
-from slaledger.ledger.postings import Origin, append_posting, last_posting, told_by_name
+from slaledger.ledger.postings import Origin, insert_posting, last_posting, seal, told_by_name
 from slaledger.settings import Settings, code_version, tzdata_version
 from slaledger.warehouse import connect
 from slaledger.zones import require_recorded_zones
@@ -124,7 +124,7 @@ def append_goodwill(
             tzdata_version=origin.tzdata_version,
         )
         (line,) = append(connection, [draft], recorded_at=recorded_at)
-        append_posting(connection, last, origin, lines=[line], statement_hashes=[])
+        insert_posting(connection, seal(connection, last, origin, lines=[line], statement_hashes=[]))
         return line, True
 
 

@@ -16,7 +16,7 @@ from psycopg.rows import class_row, dict_row
 from slaledger.ledger.canonical import month_text, number_text, statement_id, text_digest
 from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, append
 from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
-from slaledger.ledger.postings import Origin, Posting, append_posting, last_posting, statement_hash, told_by_name
+from slaledger.ledger.postings import Origin, Posting, insert_posting, last_posting, seal, statement_hash, told_by_name
 from slaledger.ledger.preconditions import (
     Build,
     hold_candidate_still,
@@ -106,7 +106,8 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
     posting: Posting | None = None
     if statements or lines:
         origin = _origin(connection, build)
-        posting = append_posting(connection, last, origin, lines=lines, statement_hashes=statements)
+        posting = seal(connection, last, origin, lines=lines, statement_hashes=statements)
+        insert_posting(connection, posting)
     connection.execute("update audit.builds set posted_at = %s where run_id = %s", (build.recorded_at, build.run_id))
     return PostResult(
         service_month=build.service_month,

@@ -181,20 +181,6 @@ def _select(condition: str) -> sql.Composed:
     )
 
 
-def append_posting(
-    connection: psycopg.Connection,
-    last: Posting | None,
-    origin: Origin,
-    *,
-    lines: Sequence[Line],
-    statement_hashes: Sequence[str],
-) -> Posting:
-    """Seal what this transaction appended after `last`. The caller holds `LEDGER_LOCK` and the decisions still."""
-    posting = seal(connection, last, origin, lines=lines, statement_hashes=statement_hashes)
-    insert_posting(connection, posting)
-    return posting
-
-
 def seal(
     connection: psycopg.Connection,
     last: Posting | None,
@@ -203,7 +189,10 @@ def seal(
     lines: Sequence[Line],
     statement_hashes: Sequence[str],
 ) -> Posting:
-    """What a posting has to say of what this transaction appended after `last`."""
+    """What a posting has to say of what this transaction appended after `last`.
+
+    The caller holds `LEDGER_LOCK` and the decisions still.
+    """
     first_position = last.last_position + 1 if last else 1
     decided_before = last.decisions_through if last else 0
     decisions = read_decision_hashes(connection, after=decided_before)
