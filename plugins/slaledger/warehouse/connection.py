@@ -32,10 +32,6 @@ class WarehouseStopped(Exception):
     """PostgreSQL answers, and cannot go on for now; nothing of the transaction is kept."""
 
 
-# invalid_password, invalid_authorization_specification
-_NOT_LET_IN = ("28P01", "28000")
-
-
 class LoginRefused(Exception):
     """PostgreSQL answers, and takes neither the login nor its password."""
 
@@ -55,7 +51,7 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
 
     It runs in `role` (docs/decisions/0013-roles.md), with that stage's own login where there is one; without a role,
     as the base login itself. Raises `WarehouseUnreachable` naming the address (never the password), when it breaks
-    off as well, `WarehouseStopped` where it cannot go on, and `RoleMissing`.
+    off as well, `WarehouseStopped` where it cannot go on, `LoginRefused`, and `RoleMissing`.
     """
     login = warehouse.login(role)
     try:
@@ -75,7 +71,8 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
                 f"The login {login.user} may not act as {role} in {login.database}: run `sla up`, which migrates "
                 "the warehouse, or have a DBA do what docs/runbooks/roles.md says."
             ) from error
-        if error.sqlstate in _NOT_LET_IN or "authentication failed" in str(error):
+        # A connection that fails has no SQLSTATE.
+        if "authentication failed" in str(error):
             raise LoginRefused(
                 f"PostgreSQL at {login.host}:{login.port}/{login.database} does not let the login {login.user} in: "
                 f"set its password in the connection of {role or 'the warehouse'} (docs/runbooks/roles.md)."

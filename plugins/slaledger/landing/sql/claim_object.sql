@@ -1,4 +1,4 @@
--- Whoever inserts the version first lands it; a second one waits here, and then finds it landed.
+-- Whoever inserts the version first lands it; a second one waited for the lock, and finds it landed.
 -- One that S3 did not give, or gave damaged, is claimed anew once it is given.
 insert into raw.source_objects (
     object_id,
