@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import uuid
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 import pytest_socket
 
-from slaledger import warehouse
+from slaledger import objects, warehouse
 from slaledger.settings import (
     EXPORTS_CONNECTION,
     QUIET_ENVIRONMENT,
@@ -60,15 +62,19 @@ def pipeline(fresh_settings: Settings):
 
 def make_bucket(exports: Exports, name: str) -> Exports:
     """An empty versioned bucket on the same server."""
-    import boto3
+    named = dataclasses.replace(exports, bucket=name)
+    objects.ensure_bucket(named)
+    return named
 
-    client = boto3.client(
-        "s3",
-        endpoint_url=exports.endpoint_url,
-        region_name=exports.region,
-        aws_access_key_id=exports.access_key,
-        aws_secret_access_key=exports.secret_key,
-    )
-    client.create_bucket(Bucket=name)
-    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    return dataclasses.replace(exports, bucket=name)
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell what was measured: printed, and appended to the file `$SLA_FIGURES` if that is set."""
+
+    def tell(text: str) -> None:
+        print(f"FIGURE {request.node.name}: {text}")
+        if path := os.environ.get("SLA_FIGURES"):
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps({"test": request.node.nodeid, "figure": text}) + "\n")
+
+    return tell

@@ -21,7 +21,6 @@ from psycopg.rows import dict_row
 from slaledger.settings import PROJECT_DIR
 from slaledger.stack import StackState
 from slaledger.stack.airflow_api import AirflowApi
-from tests.reliability.conftest import figure  # noqa: F401
 
 RUN_SECONDS = 900
 

@@ -71,7 +71,7 @@ def run_twins(sla: Sla, *, scheduler_kills: int) -> Twins:
     for number in range(scheduler_kills):
         is_time = VALIDATED if number % 2 else BUILDING
         sla.wait_until(
-            lambda: sla.rows(is_time, [list(known)]) or all(each.poll() is not None for each in running),  # noqa: B023
+            lambda query=is_time: sla.rows(query, [list(known)]) or all(each.poll() is not None for each in running),
             what="a month was being closed",
         )
         sla.kill("scheduler")

@@ -22,7 +22,7 @@ Period = tuple[str, str]  # half-open
 EXPORTED_AT = datetime(2026, 12, 10, 6, tzinfo=UTC)
 BILLED = ("2026-03", "2026-04", "2026-10", "2026-11")
 
-_SUFFIXES = {
+SUFFIXES = {
     "catalog/monitors": "csv",
     "catalog/components": "csv",
     "accounts/accounts": "csv",
@@ -53,7 +53,7 @@ class World:
 
     def add(self, feed: str, row: Row, *, object_name: str = "edge-cases", exported_at: str | None = None) -> str:
         """A row of a feed's object of that name; the object's key."""
-        key = f"{feed}/{object_name}.{_SUFFIXES.get(feed, 'ndjson')}"
+        key = f"{feed}/{object_name}.{SUFFIXES.get(feed, 'ndjson')}"
         self.rows.setdefault(key, []).append(row)
         if exported_at is not None:
             self.metadata.setdefault(key, {})["exported-at"] = exported_at

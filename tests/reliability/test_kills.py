@@ -36,6 +36,7 @@ from tests.reliability.scale import scaled
 from tests.support.buckets import empty_bucket
 from tests.support.copies import copied
 from tests.support.pipeline import Pipeline
+from tests.support.stack import running
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -107,12 +108,8 @@ def empty_of_drops(settings: Settings) -> None:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Postgres]:
     """A PostgreSQL that may be killed: durable, and nobody else's."""
-    server = Postgres(tmp_path_factory.mktemp("killed"))
-    try:
-        server.start()
+    with running(Postgres(tmp_path_factory.mktemp("killed"))) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="module")

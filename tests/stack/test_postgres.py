@@ -16,16 +16,13 @@ from slaledger.stack.postgres import Postgres
 from slaledger.stack.processes import StackError
 from slaledger.terms.publish import SHADOWED_ZONES
 from slaledger.zones import ZONE_FILES, zone_names
+from tests.support.stack import running
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    try:
-        server.start()
+    with running(Postgres(tmp_path_factory.mktemp("postgres"))) as server:
         yield server
-    finally:
-        server.stop()
 
 
 def query(server: Postgres, text: str) -> object:

@@ -14,6 +14,7 @@ import pytest
 from slaledger.settings import PROJECT_DIR, STAGES, Warehouse
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import MigrationRefused, RoleMissing, connect, migrate
+from tests.support.stack import running
 
 ROLES = ("sla_owner", *(f"sla_{stage}" for stage in STAGES))
 ONCE, DATABASE, LOGIN = (
@@ -25,12 +26,8 @@ ONCE, DATABASE, LOGIN = (
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     """Not the session's: roles are the whole cluster's."""
-    server = Postgres(tmp_path_factory.mktemp("roles"), is_durable=False)
-    try:
-        server.start()
+    with running(Postgres(tmp_path_factory.mktemp("roles"), is_durable=False)) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture

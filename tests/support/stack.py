@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import pytest
 
@@ -10,27 +12,31 @@ from slaledger import stack
 from slaledger.stack.postgres import Postgres
 from slaledger.stack.s3 import S3
 
+Server = TypeVar("Server", Postgres, S3)
 
-@pytest.fixture(scope="session")
-def warehouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A running PostgreSQL without databases of ours: `ensure_database(name)` makes one."""
-    server = Postgres(tmp_path_factory.mktemp("warehouse"), is_durable=False)
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """The server, started; stopped in the end, also where it did not start."""
     try:
         server.start()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def warehouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A running PostgreSQL without databases of ours: `ensure_database(name)` makes one."""
+    with running(Postgres(tmp_path_factory.mktemp("warehouse"), is_durable=False)) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
 def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
     """A running S3 server with one versioned bucket: `exports` says how to reach it."""
-    server = S3(tmp_path_factory.mktemp("s3"))
-    try:
-        server.start()
+    with running(S3(tmp_path_factory.mktemp("s3"))) as server:
         yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")

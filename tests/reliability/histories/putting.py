@@ -9,18 +9,9 @@ from dataclasses import dataclass, field, replace
 
 from slaledger import objects
 from slaledger.settings import Exports
-from tests.edge_cases.world import body
+from tests.edge_cases.world import SUFFIXES, body
 from tests.reliability.histories.arriving import Arrival, History, custom_terms, exported_at
 from tests.second_route.packing import Upload
-
-SUFFIXES = {
-    "catalog/monitors": "csv",
-    "catalog/components": "csv",
-    "accounts/accounts": "csv",
-    "accounts/fees": "csv",
-    "status_page/statuspage": "json",
-    "terms": "yml",
-}
 
 
 @dataclass
