@@ -1,0 +1,2 @@
+-- What the books refuse at COMMIT besides amounts.
+select;

@@ -1,0 +1,2 @@
+-- Who prepared a build stays who prepared it.
+select;

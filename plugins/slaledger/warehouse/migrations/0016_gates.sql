@@ -1,0 +1,2 @@
+-- The quarantine limit of a run is on its validation record.
+select;
