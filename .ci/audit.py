@@ -1,7 +1,8 @@
 """Ask for known vulnerabilities of everything that the lock pins, and list it all in an SBOM (CycloneDX).
 
 A vulnerability fails, unless `.ci/audit-waivers.yml` waives it, with a reason, until a day that is not past.
-Where the package registry serves no advisories, packages cannot be audited: that is said, and fails nothing.
+Where the package registry serves no advisories of a package, it cannot be audited: that is said, and fails nothing.
+All else that keeps a pin from being audited fails: an answer that is no report, a pin not in it, another reason.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ LOCK = ROOT / "requirements.lock"
 WAIVERS = ROOT / ".ci" / "audit-waivers.yml"
 SBOM = ROOT / "build" / "sbom.cdx.json"
 BIN = Path(sys.prefix) / "bin"
+# As pip-audit says that the registry answered 404.
+NO_ADVISORIES = "Dependency not found on PyPI and could not be audited:"
+
+
+class NotAudited(Exception):
+    """The answer of pip-audit does not say of every pin what is known of it."""
 
 
 def problems(dependencies: Sequence[Mapping[str, Any]], waivers: Sequence[Mapping[str, Any]], today: date) -> list[str]:
@@ -52,8 +59,8 @@ def problems(dependencies: Sequence[Mapping[str, Any]], waivers: Sequence[Mappin
     return found
 
 
-def audit() -> list[Mapping[str, Any]] | None:
-    """Each pinned package, with its `vulns` or why it was skipped; None where nothing could be asked."""
+def audit() -> list[Mapping[str, Any]]:
+    """Each pinned package, with its `vulns`, or why the registry could not be asked of it. Raises `NotAudited`."""
     result = subprocess.run(
         [BIN / "pip-audit", "--require-hashes", "--disable-pip", "-r", LOCK, "--progress-spinner=off", "-f", "json"],
         capture_output=True,
@@ -62,10 +69,35 @@ def audit() -> list[Mapping[str, Any]] | None:
         timeout=600,
     )
     try:
-        return json.loads(result.stdout)["dependencies"]
-    except (ValueError, KeyError):
+        return report(result.stdout, pins(LOCK.read_text(encoding="utf-8")))
+    except NotAudited:
         print(result.stderr[-2000:], file=sys.stderr)
-        return None
+        raise
+
+
+def report(answer: str, pinned: Collection[tuple[str, str]]) -> list[Mapping[str, Any]]:
+    """What pip-audit's JSON says of each pin (package, version).
+
+    Raises `NotAudited` where it is no such JSON, lacks a pin, or skipped one for another reason than that the registry
+    serves no advisories of it.
+    """
+    try:
+        dependencies = json.loads(answer)["dependencies"]
+        found = {_normal(dependency["name"]) for dependency in dependencies}
+        skipped = {
+            dependency["name"]: dependency["skip_reason"] for dependency in dependencies if "vulns" not in dependency
+        }
+    except (ValueError, KeyError, TypeError) as error:
+        raise NotAudited(f"pip-audit gave no report ({type(error).__name__}): see what it said, and repeat.") from None
+    if missing := sorted({_normal(name) for name, _ in pinned} - found):
+        raise NotAudited(f"pip-audit says nothing of {', '.join(missing)}.")
+    if odd := [f"{name} ({why})" for name, why in skipped.items() if not why.startswith(NO_ADVISORIES)]:
+        raise NotAudited(f"pip-audit skipped {', '.join(odd)}.")
+    return dependencies
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def pins(lock: str) -> set[tuple[str, str]]:
@@ -99,9 +131,10 @@ def main() -> int:
     """Audit and list; 1 where something must be mended."""
     wrong = write_sbom()
     waivers = yaml.safe_load(WAIVERS.read_text(encoding="utf-8"))["waivers"]
-    dependencies = audit()
-    if dependencies is None:
-        print("NOT AUDITED: no advisories could be asked for (see above).")
+    try:
+        dependencies = audit()
+    except NotAudited as error:
+        wrong.append(str(error))
     else:
         wrong += problems(dependencies, waivers, datetime.now(UTC).date())
         skipped = sum("vulns" not in dependency for dependency in dependencies)

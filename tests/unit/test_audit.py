@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from datetime import date
 from types import ModuleType
 
@@ -48,6 +49,48 @@ def test_a_waiver_of_something_else_waives_nothing_and_is_told(audit, other):
 
 def test_a_waiver_is_kept_where_its_package_could_not_be_audited(audit):
     assert audit.problems([{"name": "left-pad", "skip_reason": "not found"}], [waiver()], TODAY) == []
+
+
+NOT_FOUND = "Dependency not found on PyPI and could not be audited: left-pad (1.0)"
+
+
+@pytest.mark.parametrize(
+    "dependency",
+    [
+        {"name": "Left.Pad", "version": "1.0", "vulns": []},
+        {"name": "left-pad", "skip_reason": NOT_FOUND},
+    ],
+)
+def test_a_pin_is_audited_or_the_registry_serves_no_advisories_of_it(audit, dependency):
+    assert audit.report(json.dumps({"dependencies": [dependency]}), {("left_pad", "1.0")}) == [dependency]
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("", "no report"),
+        ("Could not connect to PyPI's vulnerability feed", "no report"),
+        ("[]", "no report"),
+        ('{"fixes": []}', "no report"),
+        ('{"dependencies": [{"version": "1.0", "vulns": []}]}', "no report"),
+        ('{"dependencies": [{"name": "left-pad"}]}', "no report"),
+        ('{"dependencies": []}', "says nothing of left-pad"),
+        ('{"dependencies": [{"name": "left-pad", "skip_reason": "could not be resolved"}]}', "could not be resolved"),
+    ],
+)
+def test_an_answer_that_does_not_speak_of_every_pin_is_no_audit(audit, answer, why):
+    with pytest.raises(audit.NotAudited, match=why):
+        audit.report(answer, {("left-pad", "1.0")})
+
+
+def test_what_is_not_audited_fails(audit, monkeypatch, capsys, tmp_path):
+    silent = tmp_path / "pip-audit"
+    silent.write_text("#!/bin/sh\necho 'cannot connect' >&2\nexit 1\n")
+    silent.chmod(0o755)
+    monkeypatch.setattr(audit, "BIN", tmp_path)
+    monkeypatch.setattr(audit, "write_sbom", list)
+    assert audit.main() == 1
+    assert "cannot connect" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("lock", ["requirements.lock", "requirements-uv.lock"])
