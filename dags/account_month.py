@@ -10,12 +10,15 @@ touched.
 **Parameters.** `service_month`: `2026-03`. `as_of`: `2026-04-15T00:00:00Z`; default: the instant of this run.
 `close`: whether to close the month, that is, to write statements and credit line items.
 
-Who triggers it is on record as who prepared the figures, and cannot decide on them.
+Who triggers it is on record as who prepared the figures, and cannot decide on them; of `sla run`, neither can who typed
+it nor the account that it logs in as.
 
 **In.** `raw.*`. **Out.** `marts.*` for the month; on closing `billing.*` and the billing drop in the bucket.
 
 **Rerun.** Clear any task, or the whole run: the marts of the month are replaced, and the ledger appends only what is
-still owed. Marking a task as success does not help: posting asks for the validation of exactly these figures.
+still owed. Once other exports have landed, or another run has opened the month, a cleared run is refused
+(`BuildMismatch`): trigger one of your own. Marking a task as success does not help: posting asks for the validation of
+exactly these figures.
 
 **When it fails.** `GateFailed` names the expectations and the rows: mend the input, or decide with `sla approve`, and
 run again. `TransformFailed` names the model. See `docs/runbooks/gates.md`. `LedgerDoesNotAddUp` names contract and
@@ -69,6 +72,7 @@ def account_month():
             as_of=as_of,
             is_closing=is_closing,
             prepared_by=steps.prepared_by(),
+            triggered_by=steps.triggered_by(),
         )
 
     @task(outlets=[assets.VALIDATIONS])

@@ -11,16 +11,17 @@ why. The answer is recorded with the name of the user who gave it, for good.
 next closing run of the month acts on them (`sla run --close`).
 
 **Who.** Any user who may edit this DAG (of the embedded stack's: `billing` and `admin`), but not who asked for the run
-that prepared the figures: that answer is refused, the task fails, and the thing still waits.
+that prepared the figures, nor the account through which: that answer is refused, the task fails, and the thing still
+waits. Goodwill is not asked for here: `sla goodwill` has it approved, and appended, in one step.
 
 **Rerun.** Trigger it anew: only what still waits is asked. One run waits at a time; to ask again sooner, mark the
-waiting run as failed, which decides nothing. A task that is cleared fails, as Airflow would show it with what it showed
-first.
+waiting run as failed, which decides nothing. Airflow shows a task that is cleared with what it showed first; an answer
+on that counts as long as it says the same.
 
 **When it fails.** A failed `decide` recorded nothing, and says why: `PreparerDecides`, answered by who prepared it;
-`FiguresChanged`, the month was built anew with other figures since it was shown; `NothingPending`, it no longer waits;
-`AlreadyDecided`, somebody decided otherwise; no answer within three days. Trigger the DAG anew. See
-`docs/runbooks/approvals.md`.
+`FiguresChanged`, the month was built anew with other figures since it was shown; `TextChanged`, the text would say
+something else now; `NothingPending`, it no longer waits; `AlreadyDecided`, somebody decided otherwise; no answer within
+three days. Trigger the DAG anew. See `docs/runbooks/approvals.md`.
 """
 
 from __future__ import annotations

@@ -45,7 +45,14 @@ class PendingDecision:
     subject: str
     subject_digest: str
     description: str
-    prepared_by: str = ""  # who asked for the run that left it, and so cannot decide on it
+    # Who asked for the run that left it, and through which of Airflow's accounts: neither can decide on it.
+    prepared_by: str = ""
+    triggered_by: str | None = None
+
+    @property
+    def preparers(self) -> str:
+        """Who cannot decide on it, in a few words."""
+        return prepared_through(self.prepared_by, self.triggered_by)
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -91,8 +98,9 @@ def pending(settings: Settings) -> list[PendingDecision]:
         undecided = [item for item in waiting if (item.kind, item.subject, item.subject_digest) not in decided]
         preparers = connection.execute(
             """
-            select audit.preparer(waiting.kind, waiting.subject)
+            select preparers.prepared_by, preparers.triggered_by
             from unnest(%s::text [], %s::text []) with ordinality as waiting (kind, subject, place)
+            cross join audit.preparers(waiting.kind, waiting.subject)
             order by waiting.place
             """,
             ([item.kind for item in undecided], [item.subject for item in undecided]),
@@ -100,8 +108,10 @@ def pending(settings: Settings) -> list[PendingDecision]:
     times = Counter(item.ids[0] for item in undecided)
     return sorted(
         (
-            replace(item, pending_id=item.ids[times[item.ids[0]] > 1], prepared_by=preparer)
-            for item, (preparer,) in zip(undecided, preparers, strict=True)
+            replace(
+                item, pending_id=item.ids[times[item.ids[0]] > 1], prepared_by=prepared_by, triggered_by=triggered_by
+            )
+            for item, (prepared_by, triggered_by) in zip(undecided, preparers, strict=True)
         ),
         key=lambda item: item.pending_id,
     )
@@ -170,7 +180,7 @@ def _record(
         )
     except PreparerDecides:
         raise PreparerDecides(
-            f"{by} asked for the run that left {item.pending_id} (prepared by {item.prepared_by}), and so cannot "
+            f"{by} asked for the run that left {item.pending_id} (prepared by {item.preparers}), and so cannot "
             "decide on it: somebody else has to, under their own name. It still waits."
         ) from None
 
@@ -263,6 +273,11 @@ def _ids(kind: str, subject: str, subject_digest: str) -> tuple[str, str]:
     """The id that is typed; and with the figures' first digits, where several read alike."""
     short = f"{KINDS[kind]}:{subject.replace('|', ':')}"
     return short, f"{short}#{subject_digest[:8]}"
+
+
+def prepared_through(prepared_by: str, triggered_by: str | None) -> str:
+    """Who prepared it; and the account, where that is another name."""
+    return prepared_by if triggered_by in (None, prepared_by) else f"{prepared_by} through the account {triggered_by}"
 
 
 def _named(by: str, because: str) -> tuple[str, str]:

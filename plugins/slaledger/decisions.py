@@ -8,8 +8,8 @@ from datetime import datetime
 import psycopg
 
 CLI, AIRFLOW = "cli", "airflow"
-# The constraint that holds the two apart, whoever writes.
-BY_ANOTHER = "decisions_by_another"
+# The constraints that hold them apart, whoever writes.
+BY_ANOTHER = ("decisions_by_another", "decisions_by_another_account")
 
 
 class DecisionRefused(Exception):
@@ -49,7 +49,7 @@ def record(
     """Record a decision in the transaction of `connection`, which is in the role `sla_approver`.
 
     Where one on these figures stands, that one is returned, and nothing is written. `prepared_by` is for goodwill
-    alone: of all else the database knows who asked for the run. Raises `PreparerDecides`.
+    alone: of all else the database knows who asked for the run, and through which account. Raises `PreparerDecides`.
     """
     try:
         row = connection.execute(
@@ -60,7 +60,7 @@ def record(
             (kind, subject, subject_digest, is_approved, decided_by, because, via, prepared_by),
         ).fetchone()
     except psycopg.errors.CheckViolation as violation:
-        if violation.diag.constraint_name != BY_ANOTHER:
+        if violation.diag.constraint_name not in BY_ANOTHER:
             raise
         raise PreparerDecides(f"{decided_by} prepared {subject.replace('|', ':')}, and cannot decide on it.") from None
     assert row is not None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowFailException
 
 from slaledger import steps
 
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 # Of one run: a page that nobody reads decides nothing. What is left waits for the next run.
 MOST_ASKED = 200
 REASON = "because"
+# A hidden field of the form: an answer says itself which text it is an answer to, whatever Airflow has kept.
+SHOWN = "shown"
 
 
-def questions(settings: Settings) -> list[dict[str, str]]:
+def questions(settings: Settings, *, most: int | None = MOST_ASKED) -> list[dict[str, str]]:
     """What waits, each as `AskForDecision` takes it: its id, its digest, and the ids and figures that are shown."""
     from slaledger import approvals
 
@@ -28,16 +31,16 @@ def questions(settings: Settings) -> list[dict[str, str]]:
         {
             "pending_id": item.pending_id,
             "subject_digest": item.subject_digest,
-            "text": f"{_plain(item.description)}\n\nPrepared by {_plain(item.prepared_by)}, who cannot decide on it.",
+            "text": f"{_plain(item.description)}\n\nPrepared by {_plain(item.preparers)}, who cannot decide on it.",
         }
-        for item in approvals.pending(settings)[:MOST_ASKED]
+        for item in approvals.pending(settings)[:most]
     ]
 
 
 class AskForDecision(ApprovalOperator):
     """Wait for a person's Approve or Reject with a reason, then record it. It ends as failed where it was refused.
 
-    It asks once: Airflow shows a task that is tried again what it showed first, whatever waits by then.
+    Airflow shows a task that is tried again what it showed first: an answer on a text of then is refused.
     """
 
     # Ids come from exports: they are shown, never rendered.
@@ -45,8 +48,11 @@ class AskForDecision(ApprovalOperator):
 
     def __init__(self, *, question: Mapping[str, str], **kwargs: Any) -> None:
         # Airflow validates it before anybody was asked: an empty text has to be one.
-        reason = Param("", type="string", title="Because", description="Why. It is kept for good.")
-        super().__init__(subject=question["pending_id"], body=question["text"], params={REASON: reason}, **kwargs)
+        params = {
+            REASON: Param("", type="string", title="Because", description="Why. It is kept for good."),
+            SHOWN: Param(digest := shown(question), const=digest),
+        }
+        super().__init__(subject=question["pending_id"], body=question["text"], params=params, **kwargs)
         self.question = dict(question)
 
     @property
@@ -55,21 +61,19 @@ class AskForDecision(ApprovalOperator):
         return {}
 
     def execute(self, context: Any) -> str:
-        """Ask, and wait without a process; what was shown is kept with the waiting task."""
-        if context["ti"].try_number > 1:
-            return _not_again(self.question)
-        try:
-            super().execute(context)
-        except TaskAwaitingInput as waiting:
-            raise TaskAwaitingInput(
-                method_name=waiting.method_name, kwargs={"shown": self.question}, timeout=waiting.timeout
-            ) from None
-        raise AssertionError("Airflow's operator did not wait")
+        """Ask, and wait without a process. An answer that an earlier try was given is taken, not asked for again.
 
-    def execute_complete(self, context: Any, event: dict[str, Any], shown: dict[str, str]) -> str:
-        """Record the answer on what was shown; the sentence that says so."""
+        Airflow believes a task lost that was answered before it noticed that the asking process had ended, and tries
+        it again; asking again would drop the answer.
+        """
+        if context["ti"].try_number > 1 and (event := _given(context["ti"].id)):
+            return self.execute_complete(context, event)
+        return super().execute(context)
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> str:
+        """Record the answer; the sentence that says so."""
         answer = super().execute_complete(context, event)
-        return _record(shown, answer)
+        return _record(self.question, answer)
 
     def validate_params_input(self, params_input: Mapping) -> None:
         """Leave it to `decide`: an answer over the API is checked by nobody, and one without a reason is refused."""
@@ -81,35 +85,55 @@ class AskForDecision(ApprovalOperator):
         )
 
 
-class AskedBefore(Exception):
-    """A task that asked already was cleared, or its worker was lost; the message says what to do."""
+class TextChanged(Exception):
+    """The answer is on another text than what would be shown now; the message says what to do."""
 
     is_final = True
 
 
+def shown(question: Mapping[str, str]) -> str:
+    """The digest of all that a question shows."""
+    return hashlib.sha256("\0".join((question["pending_id"], question["text"])).encode()).hexdigest()
+
+
+def _given(ti_id: Any) -> dict[str, Any] | None:
+    """The answer that Airflow has of an earlier try, as it hands one to `execute_complete`; None: nobody gave one."""
+    from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
+
+    given = get_hitl_detail_content_detail(ti_id)
+    if not getattr(given, "response_received", False):
+        return None
+    return {
+        "chosen_options": list(given.chosen_options or ()),
+        "params_input": given.params_input,
+        "responded_at": given.responded_at,
+        "responded_by_user": given.responded_by_user.model_dump() if given.responded_by_user else None,
+    }
+
+
 @steps.reported
-def _not_again(question: Mapping[str, str]) -> str:
-    from slaledger import settings
-
-    if dict(question) in questions(settings.load()):
-        raise AskedBefore(f"{question['pending_id']} was asked before, and still waits: trigger `decide_pending` anew.")
-    return f"{question['pending_id']} no longer waits with these figures."
-
-
-@steps.reported
-def _record(shown: Mapping[str, str], answer: Mapping[str, Any]) -> str:
+def _record(question: Mapping[str, str], answer: Mapping[str, Any]) -> str:
     from slaledger import approvals, settings
     from slaledger.decisions import AIRFLOW
 
+    loaded = settings.load()
+    # What waits no longer, or with other figures, `decide` tells.
+    now = [each for each in questions(loaded, most=None) if each["subject_digest"] == question["subject_digest"]]
+    now = [each for each in now if each["pending_id"] == question["pending_id"]] or [dict(question)]
     user, reason = answer["responded_by_user"], answer["params_input"].get(REASON)
+    if answer["params_input"].get(SHOWN) != shown(now[0]):
+        raise TextChanged(
+            f"The answer is not on what {question['pending_id']} says now: nothing was recorded. Trigger "
+            "`decide_pending` anew, which shows it."
+        )
     decided = approvals.decide(
-        settings.load(),
-        shown["pending_id"],
+        loaded,
+        question["pending_id"],
         is_approved=answer["chosen_options"] == [ApprovalOperator.APPROVE],
         by=user["name"] if user else "",
         because=reason if isinstance(reason, str) else "",
         via=AIRFLOW,
-        subject_digest=shown["subject_digest"],
+        subject_digest=question["subject_digest"],
     )
     return str(decided)
 

@@ -181,7 +181,7 @@ def pending_table(decisions: list[Any]) -> RenderableType:
     for name in ("id", "prepared by", "about"):
         table.add_column(name, no_wrap=name == "id")
     for decision in decisions:
-        table.add_row(escape(decision.pending_id), escape(decision.prepared_by), escape(decision.description))
+        table.add_row(escape(decision.pending_id), escape(decision.preparers), escape(decision.description))
     table.caption = (
         "`sla approve ID --by NAME --because TEXT`, or `sla reject …`, by somebody else than who prepared it; or "
         "trigger decide_pending in Airflow's page."

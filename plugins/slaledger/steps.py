@@ -62,17 +62,23 @@ def quarantine_limit() -> str | None:
 def prepared_by() -> str:
     """Who asked for this run: the user that Airflow says triggered it, else `schedule`.
 
-    For runs that `sla run` triggered, who typed it: its word counts, that of other accounts does not. Raises
+    For runs that `sla run` triggered, who typed it: its word counts, that of other accounts does not. What it says can
+    keep a person from deciding; it makes nobody able to, as its account (`triggered_by`) cannot decide either. Raises
     `NotOursToSay`.
     """
-    from airflow.sdk import get_current_context
-
     from slaledger import transform
 
     told = _told_by_sla_run(
         "prepared_by", "`sla run` alone gives it (as SLA_AIRFLOW_USER, which this worker must know, too)."
     )
-    return (told or "").strip() or get_current_context()["dag_run"].triggering_user_name or transform.SCHEDULE
+    return (told or "").strip() or triggered_by() or transform.SCHEDULE
+
+
+def triggered_by() -> str | None:
+    """The account that Airflow says triggered this run; None: an event did."""
+    from airflow.sdk import get_current_context
+
+    return get_current_context()["dag_run"].triggering_user_name or None
 
 
 def _told_by_sla_run(name: str, instead: str) -> str | None:

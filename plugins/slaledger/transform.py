@@ -89,29 +89,34 @@ def open_build(
     as_of: datetime,
     is_closing: bool,
     prepared_by: str = SCHEDULE,
+    triggered_by: str | None = None,
 ) -> None:
     """Make the run's build the current one: a service month (its first day) as of one instant.
 
-    `prepared_by` is who asked for it: this person cannot decide on its figures. The same run with the same values
-    changes nothing; raises `BuildMismatch` where it was opened with others.
+    `prepared_by` is who asked for it, `triggered_by` the account that Airflow knows: neither can decide on its figures.
+    The same run with the same values changes nothing; raises `BuildMismatch` where it was opened with others, before
+    another run of the month, or while other exports were in force.
     """
     if service_month.day != 1:
         raise ValueError(f"service_month is {service_month}: give the month's first day.")
     if as_of.tzinfo is None:
         raise ValueError(f"as_of is {as_of}: give it with an offset.")
-    given = (service_month, as_of, is_closing, code_version(), tzdata_version(), prepared_by)
-    with connect(settings.warehouse, role="sla_transformer") as connection:
+    given = (service_month, as_of, is_closing, code_version(), tzdata_version(), prepared_by, triggered_by)
+    with _as_opened(), connect(settings.warehouse, role="sla_transformer") as connection:
         connection.execute(BUILD_LOCK)
         connection.execute(
             """
             insert into audit.builds (
-                run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by
-            ) values (%s, %s, %s, %s, %s, %s, %s)
+                run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by, triggered_by
+            ) values (%s, %s, %s, %s, %s, %s, %s, %s)
             on conflict (run_id) do nothing
             """,
             (run_id, *given),
         )
-        names = ("service_month", "as_of", "is_closing", "code_version", "tzdata_version", "prepared_by")
+        names = (
+            *("service_month", "as_of", "is_closing", "code_version", "tzdata_version"),
+            *("prepared_by", "triggered_by"),
+        )
         held = connection.execute(
             f"select {', '.join(names)} from audit.builds where run_id = %s", (run_id,)
         ).fetchone()
@@ -132,6 +137,20 @@ def open_build(
             """,
             (run_id, service_month, as_of),
         )
+
+
+@contextlib.contextmanager
+def _as_opened() -> Iterator[None]:
+    """Tell in our words that the database finds a run's build surpassed (`audit.require_as_opened`)."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.errors.ObjectNotInPrerequisiteState as refusal:
+        raise BuildMismatch(
+            f"{refusal.diag.message_primary}: figures made anew would stand under the name of who asked for them then. "
+            "Start a new run with `sla run`."
+        ) from None
 
 
 def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, datetime]:
@@ -155,7 +174,7 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     """
     service_month, as_of = require_current_build(settings, run_id=run_id)
     started = time.monotonic()
-    with connect(settings.warehouse, role="sla_transformer") as connection:
+    with _as_opened(), connect(settings.warehouse, role="sla_transformer") as connection:
         (recorded,) = connection.execute(
             "update audit.builds set models_started_at = clock_timestamp(), models_built_at = null"
             " where run_id = %s returning tzdata_version",

@@ -80,6 +80,7 @@ def build(
     as_of: datetime = AS_OF,
     is_closing: bool = True,
     prepared_by: str = "schedule",
+    triggered_by: str | None = None,
 ) -> str:
     """Replace the month's marts, as a run of dbt would; the run's id. Nothing is validated yet."""
     run_id = f"run-{uuid.uuid4()}"
@@ -87,11 +88,11 @@ def build(
         connection.execute(
             """
             insert into audit.builds (
-                run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by,
+                run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by, triggered_by,
                 models_started_at, models_built_at
-            ) values (%s, %s, %s, %s, '1.0+test', '2026a', %s, clock_timestamp(), clock_timestamp())
+            ) values (%s, %s, %s, %s, '1.0+test', '2026a', %s, %s, clock_timestamp(), clock_timestamp())
             """,
-            (run_id, service_month, as_of, is_closing, prepared_by),
+            (run_id, service_month, as_of, is_closing, prepared_by, triggered_by),
         )
         connection.execute(
             """

@@ -9,7 +9,7 @@ from decimal import Decimal
 import psycopg
 import pytest
 
-from slaledger import approvals, ledger
+from slaledger import approvals, ledger, transform
 from slaledger import settings as settings_module
 from slaledger.decisions import PreparerDecides
 from slaledger.ledger.canonical import digest
@@ -437,10 +437,10 @@ class TestByAnother:
         assert approve(settings, by="Ada").is_new
 
     def test_of_a_feed_it_is_who_asked_for_the_run_that_counts_it(self, settings):
-        assert rows(settings, "select audit.preparer('quarantine_limit', 'checks')") == [("schedule",)]
+        assert preparers(settings, "quarantine_limit", "checks") == ("schedule", None)
         build(settings, HELD, prepared_by="Ada")
         build(settings, AccountMonth(), service_month=date(2026, 4, 1), prepared_by="Bob")
-        assert rows(settings, "select audit.preparer('quarantine_limit', 'checks')") == [("Bob",)]
+        assert preparers(settings, "quarantine_limit", "checks") == ("Bob", None)
 
     @pytest.mark.parametrize("contract_id", ["K|2026-01", "K|1", "2026-01|availability"])
     def test_the_month_is_told_from_the_contract(self, settings, contract_id):
@@ -450,7 +450,7 @@ class TestByAnother:
             ("claim", f"CL|{contract_id}|2026-03"),
             ("decrease", f"{contract_id}|2026-03|response_time"),
         ):
-            assert rows(settings, "select audit.preparer(%s, %s)", kind, subject) == [("Ada",)]
+            assert preparers(settings, kind, subject) == ("Ada", None)
 
     def test_the_database_refuses_it_by_itself(self, settings):
         build(settings, HELD, prepared_by="Ada")
@@ -468,6 +468,99 @@ class TestByAnother:
         build(settings, HELD, prepared_by="Ada")
         with pytest.raises(approvals.DecisionRefused, match="no name of a person"):
             approve(settings, HELD_ID, by=name)
+
+
+def preparers(settings, kind: str, subject: str) -> tuple[str, str | None]:
+    """Who prepared it, and through which account."""
+    (found,) = rows(settings, "select prepared_by, triggered_by from audit.preparers(%s, %s)", kind, subject)
+    return found
+
+
+def open_run(settings, run_id: str, *, by: str, service_month: date = MARCH) -> None:
+    """What the first task of a run does, when it is run and when it is cleared; then dbt begins."""
+    transform.open_build(
+        settings,
+        run_id=run_id,
+        service_month=service_month,
+        as_of=AS_OF,
+        is_closing=True,
+        prepared_by=by,
+        triggered_by=by,
+    )
+    with connect(settings.warehouse) as connection:
+        connection.execute("update audit.builds set models_started_at = clock_timestamp() where run_id = %s", (run_id,))
+
+
+LANDED = """
+    insert into raw.source_objects (
+        object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format, status,
+        rows_read, rows_loaded, is_in_force, last_modified, run_id
+    ) values (
+        gen_random_uuid(), 'b', 'claims/late.ndjson', 'v', 'e', 'x', 1, now(), now(), 'claims', 'ndjson', 'loaded',
+        0, 0, true, now(), 'r'
+    )
+"""
+
+
+class TestClearedRuns:
+    """Who clears another's run makes no figures under that one's name."""
+
+    def test_a_run_may_be_cleared_as_long_as_nothing_is_new(self, settings):
+        open_run(settings, "run-of-ada", by="Ada")
+        open_run(settings, "april", by="Bob", service_month=date(2026, 4, 1))
+        open_run(settings, "run-of-ada", by="Ada")
+        assert rows(settings, "select run_id from audit.current_build") == [("run-of-ada",)]
+        assert preparers(settings, "held_month", "K-1|2026-03") == ("Ada", "Ada")
+
+    @pytest.mark.parametrize("is_first_task_cleared", [True, False])
+    def test_not_after_another_of_the_month(self, settings, is_first_task_cleared):
+        """Bob's figures stand; he has Ada's run make them anew, to approve them himself."""
+        open_run(settings, "run-of-ada", by="Ada")
+        build(settings, HELD, prepared_by="Bob")
+        with pytest.raises(transform.BuildMismatch, match="was opened for 2026-03 after run run-of-ada"):
+            if is_first_task_cleared:
+                open_run(settings, "run-of-ada", by="Ada")
+            else:
+                with transform._as_opened():
+                    run(
+                        settings,
+                        "update audit.builds set models_started_at = null where run_id = 'run-of-ada'",
+                        role=None,
+                    )
+        with pytest.raises(PreparerDecides):
+            approve(settings, HELD_ID, by="Bob")
+
+    def test_not_on_other_exports(self, settings):
+        open_run(settings, "run-of-ada", by="Ada")
+        run(settings, LANDED, role=None)
+        with pytest.raises(transform.BuildMismatch, match="Other exports are in force than when run run-of-ada"):
+            open_run(settings, "run-of-ada", by="Ada")
+
+    @pytest.mark.parametrize("role", ["sla_owner", "sla_transformer", None])
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "update audit.builds set prepared_by = 'Ada'",
+            "update audit.builds set triggered_by = null",
+            "update audit.builds set inputs_sha256 = null",
+            "delete from audit.builds",
+            "truncate audit.builds cascade",
+        ],
+    )
+    def test_who_prepared_it_is_on_record_for_good(self, settings, role, statement):
+        open_run(settings, "run-of-bob", by="Bob")
+        with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.RaiseException)):
+            run(settings, statement, role=role)
+
+    def test_what_refuses_it_are_the_triggers(self, settings):
+        """The planted fault: without them Bob has his figures stand under Ada's name, and approves them."""
+        open_run(settings, "run-of-ada", by="Ada")
+        build(settings, HELD, prepared_by="Bob")
+        run(settings, "alter table audit.builds disable trigger builds_keep", role=None)
+        run(settings, "alter table audit.current_build disable trigger current_build_as_opened", role=None)
+        open_run(settings, "run-of-ada", by="Ada")
+        run(settings, "update audit.builds set prepared_by = 'Ada'", role=None)
+        assert approve(settings, HELD_ID, by="Bob").is_new
 
 
 class TestAtOnce:

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.context import set_current_context
 
 from slaledger import approvals
-from slaledger.questions import AskForDecision, questions
+from slaledger.questions import SHOWN, AskForDecision, questions, shown
 from slaledger.settings import EXPORTS_CONNECTION, WAREHOUSE_CONNECTION
 from tests.ledger.books import AccountMonth, build, rows
 
@@ -31,7 +31,7 @@ def books(settings, monkeypatch):
 def context_of(*, try_number: int) -> tuple[Any, dict]:
     """A task's context, and what the task leaves for `sla run`."""
     left: dict = {}
-    push = SimpleNamespace(try_number=try_number, xcom_push=lambda *, key, value: left.update({key: value}))
+    push = SimpleNamespace(id="ti", try_number=try_number, xcom_push=lambda *, key, value: left.update({key: value}))
     return {"ti": push}, left
 
 
@@ -40,7 +40,7 @@ def answer(question: dict[str, str], **changed: Any) -> tuple[str | Exception, d
     context, left = context_of(try_number=1)
     event = {
         "chosen_options": ["Approve"],
-        "params_input": {"because": "the carriers confirm it"},
+        "params_input": {"because": "the carriers confirm it", SHOWN: shown(question)},
         "responded_at": datetime(2026, 4, 20, tzinfo=UTC),
         "responded_by_user": {"id": "billing", "name": "billing"},
         "timedout": False,
@@ -49,7 +49,7 @@ def answer(question: dict[str, str], **changed: Any) -> tuple[str | Exception, d
     task = AskForDecision(task_id="decide", question=question)
     with set_current_context(context):
         try:
-            return task.execute_complete(context, event, shown=question), left
+            return task.execute_complete(context, event), left
         except AirflowFailException as failure:
             return failure, left
         finally:
@@ -84,13 +84,16 @@ def test_an_answer_is_recorded_by_airflows_word_for_who_gave_it(books, option, i
     [
         ({"responded_by_user": {"id": "7", "name": "Ada"}}, "PreparerDecides: Ada asked for the run that left"),
         ({"responded_by_user": None}, "Nobody is named"),
-        ({"params_input": {}}, "No reason is given"),
         ({"params_input": {"because": " "}}, "No reason is given"),
         ({"params_input": {"because": 5, "by": "Bob"}}, "No reason is given"),
+        ({"params_input": {"shown": None}}, "TextChanged"),
+        ({"params_input": {"shown": "a" * 64}}, "TextChanged"),
     ],
 )
 def test_an_answer_that_is_none_fails_and_it_still_waits(books, changed, says):
     (question,) = questions(books)
+    if "params_input" in changed:
+        changed = {"params_input": {SHOWN: shown(question), **changed["params_input"]}}
     failure, left = answer(question, **changed)
     assert isinstance(failure, AirflowFailException)  # which is not tried again
     assert says in str(failure)
@@ -114,17 +117,56 @@ def test_nobody_answering_in_time_decides_nothing(books):
     assert rows(books, "select count(*) from audit.decisions") == [(0,)]
 
 
-def test_a_second_try_asks_nothing(books):
-    """Airflow would show it with the text of the first, whatever waits by then."""
+def test_an_answer_on_another_text_of_the_same_figures_is_not_recorded(books):
+    """Somebody else had the month built again, so that it names another. Nor does a question help that was changed."""
     (question,) = questions(books)
+    build(books, HELD, prepared_by="bob")
+    (now,) = questions(books)
+    assert now["subject_digest"] == question["subject_digest"]
+    failure, left = answer(question)
+    assert left["failure"]["kind"] == "TextChanged" and "nothing was recorded" in str(failure)
+    given = {"because": "so", SHOWN: shown(question)}
+    failure, left = answer(now, params_input=given)  # the list was made again behind the waiting task
+    assert left["failure"]["kind"] == "TextChanged"
+    assert rows(books, "select count(*) from audit.decisions") == [(0,)]
+
+
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_a_second_try_takes_the_answer_that_was_given(books, monkeypatch, is_recorded):
+    """Airflow believed the task lost, as it was answered at once; perhaps after it had been recorded."""
+    (question,) = questions(books)
+    given = {"because": "the carriers confirm it", SHOWN: shown(question)}
+    if is_recorded:
+        answer(question, params_input=given)
+    response = SimpleNamespace(
+        response_received=True,
+        chosen_options=["Approve"],
+        params_input=given,
+        responded_at=datetime(2026, 4, 20, tzinfo=UTC),
+        responded_by_user=SimpleNamespace(model_dump=lambda: {"id": "billing", "name": "billing"}),
+    )
+    monkeypatch.setattr("airflow.sdk.execution_time.hitl.get_hitl_detail_content_detail", lambda ti_id: response)
     task = AskForDecision(task_id="decide", question=question)
-    context, left = context_of(try_number=2)
-    with set_current_context(context), pytest.raises(AirflowFailException, match="trigger `decide_pending` anew"):
-        task.execute(context)
-    assert left["failure"]["kind"] == "AskedBefore"
-    answer(question)  # recorded by the first, of which Airflow had lost sight
+    context, _ = context_of(try_number=2)
     with set_current_context(context):
-        assert task.execute(context) == f"{HELD_ID} no longer waits with these figures."
+        said = "had been approved" if is_recorded else "is approved"
+        assert f"{HELD_ID} {said} by billing" in task.execute(context)
+    assert rows(books, "select decided_by from audit.decisions") == [("billing",)]
+
+
+def test_the_account_of_the_run_decides_no_more_than_who_typed_it(settings, monkeypatch):
+    monkeypatch.setenv(WAREHOUSE_CONNECTION, settings.warehouse.dsn)
+    monkeypatch.setenv(EXPORTS_CONNECTION, '{"conn_type": "aws"}')
+    build(settings, HELD, prepared_by="ada", triggered_by="admin")
+    (question,) = questions(settings)
+    assert "Prepared by ada through the account admin, who cannot decide" in question["text"]
+    for name in ("ada", "ADA", "admin"):
+        _, left = answer(question, responded_by_user={"id": name, "name": name})
+        assert left["failure"]["kind"] == "PreparerDecides", name
+    answer(question)
+    assert rows(settings, "select decided_by, prepared_by, triggered_by from audit.decisions") == [
+        ("billing", "ada", "admin")
+    ]
 
 
 def test_what_is_shown_are_ids_and_figures_and_no_markup(settings):
@@ -136,7 +178,7 @@ def test_what_is_shown_are_ids_and_figures_and_no_markup(settings):
     assert tuple(task.template_fields) == ()  # what exports say is never a template
     assert "Prepared by schedule, who cannot decide on it" in task.body
     assert r"uptime 99\.5 \%" in task.body
-    assert (task.options, task.defaults, list(task.params)) == (["Approve", "Reject"], None, ["because"])
+    assert (task.options, task.defaults, list(task.params)) == (["Approve", "Reject"], None, ["because", "shown"])
 
 
 def test_text_of_ids_shows_as_it_is():

@@ -74,7 +74,7 @@ raw.start_of_day                -     -      X           X         -        X   
 audit.inputs_sha256             -     -      -           X         -        X      -     X
 audit.candidate_sha256          -     -      -           X         -        X      -     X
 audit.person                    -     -      -           -         -        X      -     -
-audit.preparer                  -     -      -           -         X        -      -     -
+audit.preparers                 -     -      -           -         X        -      -     -
 audit.record_decision           -     -      -           -         X        -      -     -
 billing.statements_as_known_on  -     -      -           -         -        -      -     X
 billing.lines_as_known_on       -     -      -           -         -        -      -     X
