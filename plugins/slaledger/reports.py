@@ -107,8 +107,11 @@ def month_reports(result: RunResult, *, month: str, is_closing: bool) -> Iterato
                 f"[yellow]warning[/yellow] {month} had been posted as of {result.posted_as_of.isoformat()}, which is "
                 "later: it now stands as of this run's instant. If that was not meant, close it as of the later one."
             )
+        for run_id in sorted({line["run_id"] for line in result.lines_of_others}):
+            others = [line for line in result.lines_of_others if line["run_id"] == run_id]
+            yield _lines_table(others, title=f"Appended by {escape(run_id)} while this run waited for it")
         nothing = "Nothing is owed beyond what was posted: no line appended."
-        yield _lines_table(result.lines) if result.lines else nothing
+        yield _lines_table(result.lines, title="Appended to billing.credit_line_items") if result.lines else nothing
 
 
 def _figures_table(figures: list[MonthFigure], month: str) -> Table:
@@ -154,8 +157,8 @@ def _uptime(figure: MonthFigure) -> str:
     return f"{_number(figure.uptime_percent_low)} … {_number(figure.uptime_percent)}"
 
 
-def _lines_table(lines: list[dict[str, Any]]) -> Table:
-    table = Table(title="Appended to billing.credit_line_items", title_justify="left")
+def _lines_table(lines: list[dict[str, Any]], *, title: str) -> Table:
+    table = Table(title=title, title_justify="left")
     for name in ("line item", "type", "basis", "account", "contract"):
         table.add_column(name, no_wrap=name == "line item")
     table.add_column("amount", justify="right")

@@ -91,6 +91,7 @@ class RunResult:
     rows_read: int
     rows_quarantined: int
     lines: list[dict[str, Any]] = field(default_factory=list)
+    lines_of_others: list[dict[str, Any]] = field(default_factory=list)  # for the month, while this run waited
     posted_as_of: datetime | None = None  # where the month had been posted as of a later instant than this run's
 
     @property
@@ -137,6 +138,7 @@ def run_month(
             f"{month:%Y-%m}",
         ),
     ]
+    posted_before = last_posting(settings)
     try:
         _require_unpaused(api, [dag_id for dag_id, _, _ in requests])
         for dag_id, conf, partition_key in requests:
@@ -156,7 +158,7 @@ def run_month(
             f"Airflow at {api.url} has an error of its own (HTTP {refusal.status}): `sla status` shows its parts, "
             "their logs are below $SLA_HOME/logs."
         ) from refusal
-    return _result(settings, run_id, month)
+    return _result(settings, run_id, month, posted_before=posted_before)
 
 
 def _require_unpaused(api: AirflowApi, dag_ids: list[str]) -> None:
@@ -223,6 +225,17 @@ def _wait(
         time.sleep(POLL_SECONDS)
 
 
+def last_posting(settings: Settings) -> int:
+    """The number of the last posting; 0: there is none."""
+    with suppress(RoleMissing), connect(settings.warehouse, role="sla_auditor") as connection:
+        known = connection.execute("select to_regclass('billing.postings') is not null").fetchone()
+        if known and known[0]:
+            row = connection.execute("select coalesce(max(posting_number), 0) from billing.postings").fetchone()
+            assert row is not None
+            return int(row[0])
+    return 0
+
+
 def _landed(settings: Settings, run_id: str) -> tuple[int, int]:
     # The first task of the first run migrates.
     with suppress(RoleMissing), connect(settings.warehouse, role="sla_auditor") as connection:
@@ -266,7 +279,7 @@ def _failed_critical(settings: Settings, run_id: str) -> list[str]:
     ]
 
 
-def _result(settings: Settings, run_id: str, month: date) -> RunResult:
+def _result(settings: Settings, run_id: str, month: date, *, posted_before: int = 0) -> RunResult:
     with connect(settings.warehouse, role="sla_auditor") as connection:
         figures = connection.execute(
             """
@@ -291,9 +304,22 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
             [run_id],
         ).fetchone()
         lines = connection.execute(
-            "select line_item_id, entry_type, basis, account_id, contract_id, amount, currency "
-            "from billing.credit_line_items where run_id = %s order by account_id, contract_id, basis",
-            [run_id],
+            """
+            select
+                lines.line_item_id, lines.entry_type, lines.basis, lines.account_id, lines.contract_id, lines.amount,
+                lines.currency, lines.run_id
+            from billing.credit_line_items as lines
+            where
+                lines.run_id = %(run)s
+                or exists (
+                    select from billing.postings
+                    where
+                        postings.run_id = lines.run_id and postings.posting_number > %(posted_before)s
+                        and postings.service_month = %(month)s and postings.kind = 'close'
+                )
+            order by lines.account_id, lines.contract_id, lines.basis
+            """,
+            {"run": run_id, "posted_before": posted_before, "month": month},
         ).fetchall()
         posted = connection.execute(
             """
@@ -306,7 +332,8 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
         ).fetchone()
     assert counts is not None
     assert posted is not None
-    names = ("line_item_id", "entry_type", "basis", "account_id", "contract_id", "amount", "currency")
+    names = ("line_item_id", "entry_type", "basis", "account_id", "contract_id", "amount", "currency", "run_id")
+    told = [dict(zip(names, line, strict=True)) for line in lines]
     return RunResult(
         run_id=run_id,
         figures=[MonthFigure(*row) for row in figures],
@@ -314,6 +341,7 @@ def _result(settings: Settings, run_id: str, month: date) -> RunResult:
         objects=int(counts[0]),
         rows_read=int(counts[1]),
         rows_quarantined=int(counts[2]),
-        lines=[dict(zip(names, line, strict=True)) for line in lines],
+        lines=[line for line in told if line["run_id"] == run_id],
+        lines_of_others=[line for line in told if line["run_id"] != run_id],
         posted_as_of=posted[0],
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -40,6 +40,27 @@ def test_it_restates_the_month_and_is_told(settings):
     # As of the later instant once more: what the step back gave too much waits for a person (L3).
     result = close(settings, LOW, as_of=LATER)
     assert (result.lines_appended, [waiting.contract_id for waiting in result.overpaid]) == (0, ["K-1"])
+
+
+def test_what_another_run_posted_meanwhile_is_told(settings):
+    """Of two at once the second finds it done: it names who did it, and what was done."""
+    close(settings, AccountMonth(contract_id="K-0"), service_month=date(2026, 2, 1))
+    before = run.last_posting(settings)
+    close(settings, HIGH)
+    ((other,),) = rows(settings, "select distinct run_id from billing.credit_line_items where contract_id = 'K-1'")
+    mine = build(settings, HIGH)
+    validate(settings, mine)
+    post_month(settings, run_id=mine)
+    for posted_before, is_told in ((before, True), (run.last_posting(settings), False)):
+        result = run._result(settings, mine, MARCH, posted_before=posted_before)
+        assert result.lines == []
+        console = Console(file=io.StringIO(), record=True, width=400)
+        for report in reports.month_reports(result, month="2026-03", is_closing=True):
+            console.print(report)
+        told = console.export_text()
+        assert (f"Appended by {other} while this run waited for it" in told) is is_told
+        assert ("100.00" in told.partition("Appended by")[2]) is is_told
+        assert "no line appended" in told
 
 
 @pytest.mark.parametrize("steps", [(0, 20, 40), (40, 20, 0), (20, 0, 40), (20, 40, 20)])

@@ -15,7 +15,7 @@ CLOCKS = frozenset(
         *("run_id", "landed_at", "started_at", "evaluated_at", "validation_id", "decision_id", "decided_at"),
         *("validation_number", "delivered_at", "recorded_at", "posted_at", "models_started_at", "models_built_at"),
         *("previous_hash", "line_hash", "head_hash", "posting_hash", "statement_hash", "statements_sha256"),
-        *("decision_hash", "decision_hashes"),
+        *("decision_hash", "decision_hashes", "build_number"),
     )
 )
 
