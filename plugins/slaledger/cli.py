@@ -205,12 +205,24 @@ def explain(line_item_id: Annotated[str, typer.Argument(help="A credit line item
 
 
 @app.command()
-def verify() -> None:
-    """Recompute every row of the ledger, and compare its anchors and drops in the bucket. Exit 0: it holds; else 1."""
+def verify(
+    line_item_id: Annotated[str | None, typer.Argument(help="A credit line item: recompute its account-month.")] = None,
+    is_all: Annotated[bool, typer.Option("--all", help="Recompute every month that was closed.")] = False,
+) -> None:
+    """Recompute every row of the ledger, and compare its anchors and drops in the bucket. Exit 0: it holds; else 1.
+
+    With a line, or --all: also recompute what was posted from the objects in the bucket, by a second route.
+    """
     from slaledger import evidence, settings
 
-    report = evidence.verify_books(settings.load())
-    out.print(str(report))
+    if line_item_id and is_all:
+        raise typer.BadParameter("Either a line or --all.")
+    loaded = settings.load()
+    if line_item_id:
+        report = evidence.verify_line(loaded, line_item_id)
+    else:
+        report = evidence.verify_all(loaded) if is_all else evidence.verify_books(loaded)
+    out.print(str(report), markup=False, soft_wrap=True)
     if not report.is_intact:
         raise typer.Exit(1)
 

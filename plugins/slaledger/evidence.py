@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slaledger.ledger.canonical import month_text, number_text
 from slaledger.ledger.cases import Case, UnknownLine, read_case
-from slaledger.ledger.verification import BooksReport, verify_books, verify_chain
+from slaledger.ledger.verification import BooksReport, verify_all, verify_books, verify_chain, verify_line
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-__all__ = ["BooksReport", "UnknownLine", "explain", "verify_books", "verify_chain"]
+__all__ = ["BooksReport", "UnknownLine", "explain", "verify_all", "verify_books", "verify_chain", "verify_line"]
 
 LINES = "line: the one that the row starts on; in JSON and Parquet, its place among the object's rows, from 1."
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from slaledger import approvals, delivery, evidence, ledger
-from slaledger.ledger import anchored_books, canonical, chain, verification
+from slaledger.ledger import anchored_books, canonical, chain, fences, verification
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from tests.ledger.books import AS_OF, MARCH, MARTS_SQL, AccountMonth, build, publish_terms, rows, validate
@@ -296,9 +297,10 @@ def check_detected(settings: Settings, tampers: Sequence[Tamper]) -> int:
     for tamper in tampers:
         with tampered(settings, tamper):
             report = evidence.verify_books(settings)
-        assert not report.is_intact, f"not detected: {tamper.what}"
+        # By its own check: that the copy has no laws is told apart.
+        assert report.reason is not None, f"not detected: {tamper.what}"
         assert not tamper.names or report.first_bad_row in tamper.names, f"{tamper.what}: {report}"
-    assert evidence.verify_books(settings).is_intact
+    assert evidence.verify_books(settings).reason is None
     return len(tampers)
 
 
@@ -313,7 +315,7 @@ def test_whatever_a_superuser_changes_is_found_and_named(history, tampers, chanc
 def check_old_dump(settings: Settings) -> None:
     """An older dump in the database's place is found, and takes no posting."""
     report = evidence.verify_books(settings)
-    assert not report.is_intact and "older than the bucket" in (report.reason or ""), report
+    assert "older than the bucket" in (report.reason or ""), report
     run_id = build(settings, AccountMonth(contract_id="K-9"))
     validate(settings, run_id)
     with pytest.raises(ledger.AnchorConflict, match="older than the bucket"), ledger.anchored(settings):
@@ -406,6 +408,161 @@ def test_a_chain_hash_that_leaves_out_a_column_is_found(history, chance, monkeyp
         validate(hashed_so, run_id)
         ledger.post_month(hashed_so, run_id=run_id)
         with lawless(hashed_so) as books:
-            assert evidence.verify_books(books).is_intact
+            assert evidence.verify_books(books).reason is None
             with pytest.raises(AssertionError, match="not detected"):
                 check_detected(books, [one_field(books, chance, "billing.credit_line_items", "applies_from")])
+
+
+# What an owner or a superuser may do to what keeps the books, and the object that must be named for it.
+FENCES: dict[str, tuple[str, str]] = {
+    "a trigger disabled": ("alter table {table} disable trigger {trigger}", "trigger {trigger} on {table}"),
+    "a trigger for no replica": ("alter table {table} enable trigger {trigger}", "trigger {trigger} on {table}"),
+    "a trigger dropped": ("drop trigger {trigger} on {table}", "trigger {trigger} on {table}"),
+    "a trigger under the name of another": (
+        "drop trigger {trigger} on {table}; create function billing.nothing() returns trigger language plpgsql as"
+        " $$begin return new; end$$; create trigger {trigger} before insert on {table} for each row execute function"
+        " billing.nothing(); alter table {table} enable always trigger {trigger}",
+        "trigger {trigger} on {table}",
+    ),
+    "one trigger more": (
+        "create trigger zz before insert on {table} for each statement execute function"
+        " pg_catalog.suppress_redundant_updates_trigger()",
+        "trigger zz on {table}",
+    ),
+    "foreign keys unchecked": (
+        "alter table billing.sla_statements disable trigger all",
+        "constraint sla_statements_posting_fk on billing.sla_statements",
+    ),
+    "a constraint dropped": (
+        "alter table {table} drop constraint {constraint} cascade",
+        "constraint {constraint} on {table}",
+    ),
+    "a constraint that was not validated": (
+        "alter table billing.postings drop constraint postings_hash_version;"
+        " alter table billing.postings add constraint postings_hash_version check (hash_version = 1) not valid",
+        "constraint postings_hash_version on billing.postings",
+    ),
+    "an index that runs code": (
+        "create index zz on {table} ((length(billing.line_hash(null))))",
+        "index billing.zz on {table}",
+    ),
+    "a column that may be null": (
+        "alter table billing.postings alter column prepared_by drop not null",
+        "table billing.postings",
+    ),
+    "one column more": ("alter table {table} add column zz text default current_user", "table {table}"),
+    "a table that is no plain one": ("create table billing.zz () inherits ({table})", "table {table}"),
+    "an unlogged table": ("alter table billing.deliveries set unlogged", "table billing.deliveries"),
+    "row level security": ("alter table {table} enable row level security", "table {table}"),
+    "a policy": ("create policy zz on {table} using (false)", "policy zz on {table}"),
+    "a rule": ("create rule zz as on insert to {table} do also nothing", "rule zz on {table}"),
+    "another owner of a table": ("alter table {table} owner to sla_biller", "table {table}"),
+    "a grant": ("grant update, truncate on {table} to sla_biller", "table {table}"),
+    "a grant on a column": ("grant update (run_id) on audit.validations to sla_validator", "table audit.validations"),
+    "a grant to everybody": ("grant all on schema billing to public", "schema billing"),
+    "a grant to somebody else": ("grant delete on {table} to pg_monitor", "table {table}"),
+    "a role in another": ("grant sla_owner to sla_biller", "role sla_biller"),
+    "a role above all laws": ("alter role sla_relay bypassrls", "role sla_relay"),
+    "another body of a function": (
+        "create or replace function billing.check_posting() returns trigger language plpgsql security definer"
+        " set search_path = pg_catalog, pg_temp set row_security = off as $$begin return null; end$$",
+        "function billing.check_posting()",
+    ),
+    "another path of a function": (
+        "alter function {function} set search_path = public, pg_catalog",
+        "function {function}",
+    ),
+    "a function with the caller's rights": (
+        "alter function billing.check_posting() security invoker",
+        "function billing.check_posting()",
+    ),
+    "another owner of a function": ("alter function {function} owner to sla_biller", "function {function}"),
+    "a function for everybody": ("grant execute on function {function} to public", "function {function}"),
+    "one function more": (
+        "create function gate.objections(text) returns setof text language sql as 'select $1'",
+        "function gate.objections(text)",
+    ),
+    "another view": (
+        "create or replace view gate.objects as select *, convert_to(key, 'UTF8') as key_bytes from raw.source_objects",
+        "view gate.objects",
+    ),
+    "a shorter list": ("delete from gate.expectations where gate = 'marts'", "rows of gate.expectations"),
+}
+
+
+def check_fence(settings: Settings, kind: str, chance: random.Random) -> None:
+    """It is found and named, and nothing else is, but what goes with it. Nothing of it is kept."""
+    change, named = FENCES[kind]
+    with connect(settings.warehouse) as connection:
+        assert fences.faults(connection) == []
+        table, trigger = chance.choice(
+            connection.execute(
+                """
+                select tgrelid::regclass::text, tgname::text from pg_trigger
+                where not tgisinternal and tgrelid::regclass::text ~ '^(billing|audit)[.]' order by 1, 2
+                """
+            ).fetchall()
+        )
+        constraint = chance.choice(
+            connection.execute(
+                "select conname::text from pg_constraint where conrelid = %s::regclass and contype not in ('n', 't')"
+                " order by 1",
+                (table,),
+            ).fetchall()
+        )[0]
+        function = chance.choice(
+            connection.execute(
+                """
+                select format('%s(%s)', oid::regproc, pg_get_function_identity_arguments(oid)) from pg_proc
+                where pronamespace in ('billing'::regnamespace, 'gate'::regnamespace) order by 1
+                """
+            ).fetchall()
+        )[0]
+        words = {"table": table, "trigger": trigger, "constraint": constraint, "function": function}
+        connection.execute(change.format(**words))
+        found = fences.faults(connection)
+        connection.rollback()
+    assert any(fault.startswith(f"{named.format(**words)} is ") for fault in found), f"{kind}: {words}, {found}"
+
+
+@scaled("rounds", every_push=1, deep=10)
+def test_whatever_an_owner_does_to_a_fence_is_found_and_named(history, rounds, chance, figure):
+    for _ in range(rounds):
+        for kind in FENCES:
+            check_fence(history.books, kind, chance)
+    figure(f"{rounds * len(FENCES)} of {rounds * len(FENCES)} changes of triggers, tables, functions, grants named")
+
+
+def test_books_without_laws_are_told(history):
+    """All through `sla verify`: the rows are right, and nothing keeps them so."""
+    with lawless(history.books) as books:
+        report = evidence.verify_books(books)
+    assert report.reason is None and not report.is_intact
+    for fault in (
+        "trigger postings_checked on billing.postings is not as the migrations make it: disabled",
+        "constraint postings_pk on billing.postings is missing",
+    ):
+        assert fault in str(report)
+
+
+@pytest.mark.parametrize(
+    ("said", "instead", "kind"),
+    [
+        ("case pg_trigger.tgenabled", "case 'A'::\"char\"", "a trigger disabled"),
+        ("case when functions.prosecdef", "case when false", "a function with the caller's rights"),
+        ("'granted ' || grants.list", "null", "a grant"),
+        ("case when relations.relrowsecurity", "case when false and relations.relrowsecurity", "row level security"),
+        ("functions.prosrc,", "'',", "another body of a function"),
+    ],
+)
+def test_fences_that_leave_something_out_are_found(history, chance, monkeypatch, tmp_path, said, instead, kind):
+    query, listed = tmp_path / "fences.sql", tmp_path / "fences.json"
+    whole = fences.QUERY.read_text()
+    assert said in whole
+    query.write_text(whole.replace(said, instead))
+    monkeypatch.setattr(fences, "QUERY", query)
+    monkeypatch.setattr(fences, "LIST", listed)
+    with connect(history.books.warehouse) as connection:
+        listed.write_text(json.dumps(fences.digests(fences.read(connection))))
+    with pytest.raises(AssertionError, match=kind):
+        check_fence(history.books, kind, chance)

@@ -11,8 +11,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from slaledger.ledger import fences
 from slaledger.ledger.anchored_books import list_anchors, require_anchors_and_drops
 from slaledger.ledger.canonical import HASH_VERSION, line_item_id, statement_id
+from slaledger.ledger.cases import read_case
 from slaledger.ledger.chain import GENESIS, Line, read_lines
 from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.postings import (
@@ -25,6 +27,7 @@ from slaledger.ledger.postings import (
     statements_digest,
     sums_of,
 )
+from slaledger.ledger.recomputation import require_recomputed
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -39,21 +42,35 @@ class BooksReport:
     first_bad_row: str | None = None  # its kind and its key: `line 35c9…`, `posting 3`
     reason: str | None = None
     unanchored: int = 0  # of the last postings; `deliver` writes what is missing
+    recomputed: int | None = None  # closings that the objects in the bucket give; None: it was not asked
+    fences: tuple[str, ...] = ()  # what keeps the books as they are, and is not as the migrations make it
 
     @property
     def is_intact(self) -> bool:
-        """Whether every row is what it was when it was appended."""
-        return self.reason is None
+        """Whether every row is what it was when it was appended, and every fence where it was put."""
+        return self.reason is None and not self.fences
 
     def __str__(self) -> str:
-        """The sentence that the command line prints."""
-        if self.is_intact:
-            waiting = f" {self.unanchored} of them have no anchor yet." if self.unanchored else ""
-            return f"The books hold: {self.lines} lines in {self.postings} postings, head {self.head_hash}.{waiting}"
-        return (
-            f"The books are broken at {self.first_bad_row}: {self.reason}. "
-            f"{self.lines} lines in {self.postings} postings before it hold."
-        )
+        """What the command line prints."""
+        if self.reason is not None:
+            books = (
+                f"The books are broken at {self.first_bad_row}: {self.reason}. "
+                f"{self.lines} lines in {self.postings} postings before it hold."
+            )
+        else:
+            books = f"The books hold: {self.lines} lines in {self.postings} postings, head {self.head_hash}."
+            if self.unanchored:
+                books += f" {self.unanchored} of them have no anchor yet."
+            if self.recomputed is not None:
+                books += f" Recomputed from the objects by the second route: {self.recomputed} closings, the same."
+        if self.fences:
+            fences = "".join(f"\n- {fence}" for fence in self.fences)
+            books += (
+                f"\nWhat keeps them so is not as the migrations of this code make it, in {len(self.fences)} places:"
+                f"{fences}\nIs the code older or newer than the database? Else its owner or a superuser changed it: "
+                "post nothing, find out who, and put it back (docs/runbooks/ledger.md)."
+            )
+        return books
 
 
 def verify_chain(settings: Settings) -> BooksReport:
@@ -66,17 +83,36 @@ def verify_chain(settings: Settings) -> BooksReport:
 
 
 def verify_books(settings: Settings) -> BooksReport:
-    """The same, and every anchor and drop in the bucket. Raises `slaledger.objects`' errors."""
+    """The same, every anchor and drop in the bucket, and the fences. Raises `slaledger.objects`' errors."""
     return _verify(settings, with_bucket=True)
 
 
-def _verify(settings: Settings, *, with_bucket: bool) -> BooksReport:
+def verify_all(settings: Settings) -> BooksReport:
+    """The same, and every closing recomputed from the objects in the bucket by the second route."""
+    return _verify(settings, with_bucket=True, recompute=True)
+
+
+def verify_line(settings: Settings, line_item_id: str) -> BooksReport:
+    """The same as `verify_books`, and the account-month of one line recomputed, at its posting and those before it.
+
+    Raises `UnknownLine`.
+    """
+    with connect(settings.warehouse, role="sla_auditor") as connection:
+        line = read_case(connection, line_item_id).line
+    return _verify(settings, with_bucket=True, recompute=True, of_line=line)
+
+
+def _verify(
+    settings: Settings, *, with_bucket: bool, recompute: bool = False, of_line: Line | None = None
+) -> BooksReport:
     report = BooksReport(lines=0, postings=0, head_hash=GENESIS)
     # Before the books: an anchor follows its commit, and what it is of is in what is read after it.
     anchors = list_anchors(settings) if with_bucket else []
     with connect(settings.warehouse, role="sla_auditor") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         try:
+            if with_bucket:
+                report = replace(report, fences=tuple(fences.faults(connection)))
             statements = _statements(connection)
             _require_evidence(connection)
             held: list[Posting] = []
@@ -87,6 +123,8 @@ def _verify(settings: Settings, *, with_bucket: bool) -> BooksReport:
             _require_deliveries(connection, held)
             if with_bucket:
                 report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held, anchors))
+            if recompute:
+                report = replace(report, recomputed=require_recomputed(settings, connection, held, of_line=of_line))
         except BooksFault as fault:
             lines = report.lines if fault.lines is None else fault.lines
             return replace(report, lines=lines, first_bad_row=fault.row, reason=fault.reason)
