@@ -28,10 +28,8 @@ PATIENCE_SECONDS = 120
 
 # The stages of a task are the product's own functions: nothing in the product knows of them. A name that is no more,
 # or is not reached any more, fails the test.
-LANDING_STAGES = (
-    "slaledger.objects.list_versions",
+LANDING_WRITES = (
     "slaledger.landing.listing.put_in_force",
-    "slaledger.objects.fetch",
     "slaledger.landing.versions.claim_in_force",
     "slaledger.landing.rows.write_rejects",
     "slaledger.landing.rows._write_records",
@@ -41,16 +39,19 @@ LANDING_STAGES = (
     "slaledger.landing.checks.forget_checks",
     "psycopg.Connection.commit",
 )
-POSTING_STAGES = (
-    "slaledger.ledger.posting.read_build",
-    "slaledger.ledger.posting.require_validated",
+LANDING_READS = ("slaledger.objects.list_versions", "slaledger.objects.fetch")
+POSTING_WRITES = (
     "slaledger.ledger.posting._append_statements",
-    "slaledger.ledger.posting.draft_lines",
     "slaledger.ledger.posting.append",
-    "slaledger.ledger.posting._require_nothing_left",
     "slaledger.objects.put",
     "slaledger.objects.put_if_absent",
     "psycopg.Connection.commit",
+)
+POSTING_READS = (
+    "slaledger.ledger.posting.read_build",
+    "slaledger.ledger.posting.require_validated",
+    "slaledger.ledger.posting.draft_lines",
+    "slaledger.ledger.posting._require_nothing_left",
 )
 
 
@@ -100,8 +101,9 @@ class Ended:
     """How a child ended."""
 
     exit_code: int  # -9: killed
+    is_done: bool  # its work had ended, well or not
     error: str | None
-    calls: Counter[str]  # stage -> calls; of one that was not killed
+    calls: Counter[str]  # stage -> calls; of one whose work ended
 
 
 class Child:
@@ -134,6 +136,7 @@ class Child:
                 self._kill()
 
         error = None
+        self._writer.send(None)
         try:
             with _wrapped(self._names, on_call):
                 self._task()
@@ -142,15 +145,21 @@ class Child:
         self._writer.send((error, calls))
         os._exit(bool(error))
 
+    def wait_within(self, seconds: float) -> bool:
+        """Wait until its work has begun, then so long; whether it is at work then."""
+        assert self._reader.poll(PATIENCE_SECONDS), "the task does not begin"
+        assert self._reader.recv() is None
+        return not self._reader.poll(seconds)
+
     def ended(self) -> Ended:
         """Wait for its end."""
         self.process.join(PATIENCE_SECONDS)
         assert self.process.exitcode is not None, "the task does not end"
-        error, calls = None, Counter()
-        if self._reader.poll():
-            with contextlib.suppress(EOFError):
-                error, calls = self._reader.recv()
-        return Ended(self.process.exitcode, error, calls)
+        report = None
+        with contextlib.suppress(EOFError):
+            while report is None:
+                report = self._reader.recv()
+        return Ended(self.process.exitcode, report is not None, *(report or (None, Counter())))
 
 
 class Onlooker:
@@ -177,10 +186,16 @@ class Onlooker:
                     looks += 1
                     if not self._is_allowed(answer):
                         strange = sorted(map(str, answer))
-                    time.sleep(0.002)
-            time.sleep(0.002)
+                    time.sleep(0.01)
+            time.sleep(0.01)
         self._writer.send((looks, strange))
         os._exit(0)
+
+    def __enter__(self) -> Onlooker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
 
     def stop(self) -> int:
         """How often it looked. Raises `AssertionError` where it saw what nobody may see."""

@@ -6,109 +6,58 @@ A killed process is no power cut: what the disk does with a write that it has co
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import shutil
+import tempfile
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+import psycopg
 import pytest
 from psycopg import sql
 
-from slaledger import delivery, ledger
+from slaledger import approvals, delivery, ledger
 from slaledger.landing import versions
 from slaledger.ledger import posting
-from slaledger.ledger.verification import verify_chain
 from slaledger.settings import PROJECT_DIR, Settings
-from slaledger.stack import processes
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
 from tests.conftest import make_bucket
-from tests.ledger.books import MARTS_SQL, AccountMonth, build, publish_terms, validate
+from tests.ledger.books import MARTS_SQL, AccountMonth, build, publish_terms, rows, validate
 from tests.reliability import kills
-from tests.reliability.kills import Child, Ended, Onlooker, Stage
 from tests.reliability.scale import scaled
-from tests.support.buckets import empty_bucket
+from tests.reliability.striking import Work, check_killed_server, check_killed_tasks, check_same, undisturbed
 from tests.support.copies import copied
 from tests.support.pipeline import Pipeline
 from tests.support.stack import running
 
 pytestmark = pytest.mark.timeout(1800)
 
-SCHEMAS = ("audit", "billing", "raw")
 RUN = "killed"
 
 
-@dataclass(frozen=True)
-class Work:
-    """A task, and what is known of it from a run that nobody disturbed."""
-
-    settings: Settings  # the warehouse as it is before, to be copied
-    task: Callable[[Settings], object]
-    stages: tuple[str, ...]
-    query: sql.Composed  # what the onlooker asks
-    before: frozenset
-    after: frozenset
-    is_whole: Callable[[frozenset, frozenset, frozenset], bool]  # answer, before, after
-    calls: Counter[str]
-    seconds: float
-    dump: dict[str, str]
-
-    @contextmanager
-    def fresh(self) -> Iterator[Settings]:
-        """The warehouse as it was before, and the bucket too."""
-        empty_of_drops(self.settings)
-        with copied(self.settings) as settings:
-            yield settings
-
-    def stage(self, number: int, chance: random.Random) -> Stage:
-        """One of its stages, each in turn: any of the calls, begun or done."""
-        name = self.stages[number % len(self.stages)]
-        return Stage(name, chance.randint(1, self.calls[name]), chance.random() < 0.5)
-
-    def may_be_seen(self, answer: frozenset) -> bool:
-        """Whether nothing of it is there by halves."""
-        return self.is_whole(answer, self.before, self.after)
-
-
-def undisturbed(
-    settings: Settings,
-    task: Callable[[Settings], object],
-    stages: tuple[str, ...],
-    query: sql.Composed,
-    is_whole: Callable[[frozenset, frozenset, frozenset], bool],
-) -> Work:
-    """Have the task run once, in a copy, and note all that a disturbed one is compared with."""
-    with copied(settings) as copy:
-        task(copy)  # its imports, which the children then inherit
-    empty_of_drops(settings)
-    with copied(settings) as copy:
-        before = kills.answer(copy.warehouse, query)
-        started = time.monotonic()
-        ended = Child(lambda: task(copy), stages).ended()
-        seconds = time.monotonic() - started
-        assert ended.error is None, ended.error
-        assert set(stages) == {name for name in stages if ended.calls[name]}, "a stage is not reached any more"
-        after = kills.answer(copy.warehouse, query)
-        assert after != before
-        dump = kills.dump(copy, SCHEMAS)
-    return Work(settings, task, stages, query, before, after, is_whole, ended.calls, seconds, dump)
-
-
-def empty_of_drops(settings: Settings) -> None:
-    """What tasks have written into the bucket goes; exports stay, and their versions."""
-    empty_bucket(settings.exports, prefix="billing/")
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch) -> Path:
+    """Where temporary files are made: empty whenever nobody is at work."""
+    directory = tmp_path / "temporary"
+    directory.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(directory))
+    return directory
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Postgres]:
     """A PostgreSQL that may be killed: durable, and nobody else's."""
     with running(Postgres(tmp_path_factory.mktemp("killed"))) as server:
+        with psycopg.connect(server.warehouse("postgres").dsn, autocommit=True) as connection:
+            # As safe, and sooner up again: one call for all the files, not one for each.
+            connection.execute("alter system set recovery_init_sync_method = 'syncfs'")
         yield server
 
 
@@ -137,7 +86,8 @@ def landing(empty, tmp_path_factory) -> Work:
     return undisturbed(
         empty,
         lambda settings: Pipeline(settings).land(RUN),
-        kills.LANDING_STAGES,
+        kills.LANDING_WRITES,
+        kills.LANDING_READS,
         kills.landed_objects(empty.warehouse),
         # Objects land one by one, each as it will stay.
         lambda answer, before, after: before <= answer <= after,
@@ -157,16 +107,31 @@ def write_checks(directory: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def books(empty) -> Iterator[Settings]:
-    """Twelve account-months, validated and not posted."""
-    with copied(empty) as settings:
+def books(empty, s3_server) -> Iterator[Settings]:
+    """Account-months, validated and not posted: posted once before and now more, less, as much otherwise, or new."""
+    exports = make_bucket(s3_server.exports, f"kills-{uuid.uuid4().hex[:12]}")
+    with copied(dataclasses.replace(empty, exports=exports)) as settings:
         # What was built before what is a matter of the clock.
         kills.set_clock(settings.warehouse, is_running=True)
         with connect(settings.warehouse) as connection:
             connection.execute(MARTS_SQL)
         publish_terms(settings)
-        run_id = build(settings, *(AccountMonth(contract_id=f"K-{number}") for number in range(12)))
+        stands = [AccountMonth(contract_id=f"K-{number}") for number in range(12)]
+        validate(settings, build(settings, *stands[:6]))
+        post(settings)
+        more, less, otherwise = {"amount": Decimal(100)}, {"amount": Decimal(20)}, {"counted_seconds": Decimal(13393)}
+        changed = (more, more, less, less, otherwise, {})
+        stands[:6] = [dataclasses.replace(stand, **change) for stand, change in zip(stands[:6], changed, strict=True)]
+        run_id = build(settings, *stands, prepared_by="Ann")
         validate(settings, run_id)
+        for contract_id in ("K-2", "K-3"):
+            approvals.decide(
+                settings,
+                f"decrease:{contract_id}:2026-03:availability",
+                is_approved=True,
+                by="Bob",
+                because="measured elsewhere",
+            )
         kills.set_clock(settings.warehouse, is_running=False)
         yield settings
 
@@ -177,7 +142,8 @@ def work(books) -> Work:
     return undisturbed(
         books,
         post,
-        kills.POSTING_STAGES,
+        kills.POSTING_WRITES,
+        kills.POSTING_READS,
         kills.rows_of_the_books(books.warehouse),
         # All of a posting, or nothing.
         lambda answer, before, after: answer in (before, after),
@@ -192,128 +158,64 @@ def post(settings: Settings) -> None:
     delivery.deliver(settings, run_id=run_id)
 
 
-def check_whole(work: Work, settings: Settings) -> None:
-    """Nothing is there by halves now."""
-    answer = kills.answer(settings.warehouse, work.query)
-    assert work.may_be_seen(answer), f"a partial batch was visible: {sorted(map(str, answer))}"
-
-
-def check_same(work: Work, settings: Settings) -> None:
-    """Repeated, it leaves what a run leaves that nobody disturbed: every row and every object, to the byte."""
-    ended = Child(lambda: work.task(settings), ()).ended()
-    assert ended.error is None, ended.error
-    dump = kills.dump(settings, SCHEMAS)
-    assert {name for name in dump.keys() | work.dump.keys() if dump.get(name) != work.dump.get(name)} == set()
-    assert verify_chain(settings).is_intact
-
-
-def check_killed_tasks(work: Work, count: int, chance: random.Random) -> int:
-    """Kill the task so many times, first at each of its stages; how often somebody looked meanwhile."""
-    done = looks = history = 0
-    while done < count:
-        with work.fresh() as settings:
-            onlooker = Onlooker(settings.warehouse, work.query, work.may_be_seen)
-            stage = work.stage(history, chance)
-            ended = Child(lambda: work.task(settings), work.stages, at=stage).ended()
-            assert ended.exit_code == -9, f"{stage} was not reached: {ended.error}"
-            check_whole(work, settings)
-            done, history = done + 1, history + 1
-            # Then at any moment, while more are due than there are stages left.
-            while count - done > max(len(work.stages) - history, 0) and chance.random() < 0.6:
-                child = Child(lambda: work.task(settings), ())
-                time.sleep(chance.uniform(0, work.seconds))
-                child.process.kill()
-                assert child.ended().error is None
-                check_whole(work, settings)
-                done += 1
-            check_same(work, settings)
-            looks += onlooker.stop()
-    assert history >= len(work.stages), "not every stage had its turn"
-    return looks
-
-
-def check_killed_server(work: Work, server: Postgres, count: int, chance: random.Random) -> Counter[str]:
-    """Kill PostgreSQL so many times under the task, at its stages and at any moment; what the tasks said of it."""
-    said: Counter[str] = Counter()
-    done = history = 0
-    while done < count:
-        with work.fresh() as settings:
-            onlooker = Onlooker(settings.warehouse, work.query, work.may_be_seen)
-            ended = kill_server_under(work, settings, server, at=work.stage(history, chance), chance=chance)
-            said[kind(ended)] += 1
-            done, history = done + 1, history + 1
-            while done < count and chance.random() < 0.7:
-                said[kind(kill_server_under(work, settings, server, at=None, chance=chance))] += 1
-                done += 1
-            check_same(work, settings)
-            onlooker.stop()
-    assert set(said) <= {"nothing", "WarehouseUnreachable"}, said
-    return said
-
-
-def kill_server_under(
-    work: Work, settings: Settings, server: Postgres, *, at: Stage | None, chance: random.Random
-) -> Ended:
-    """Kill the server while the task runs, at a stage or at any moment, and start it again."""
-    server.start()
-    postmaster, is_whole, port = server.process, chance.random() < 0.5, server.port
-
-    def kill() -> None:
-        kills.kill_server(postmaster.pid, is_whole=is_whole)
-
-    child = Child(lambda: work.task(settings), work.stages, at=at, kill=kill)
-    if at is None:
-        time.sleep(chance.uniform(0, work.seconds))
-        kill()
-    ended = child.ended()
-    assert not processes.wait_gone({postmaster}, seconds=10), f"{at} was not reached"
-    server.start()
-    assert server.port == port
-    check_whole(work, settings)
-    return ended
-
-
-def kind(ended: Ended) -> str:
-    """The kind of error that a task ended with."""
-    assert ended.exit_code in (0, 1), ended
-    return "nothing" if ended.error is None else ended.error.split(":")[0]
-
-
 @scaled("count", every_push=15, deep=250)
 def test_landing_killed_anywhere_lands_everything_once(landing, count, chance, figure):
     started = time.monotonic()
-    looks = check_killed_tasks(landing, count, chance)
-    figure(
-        f"{count} kills of landing, {looks} looks meanwhile, {rate(count, started)}: same bytes, no object by halves"
-    )
+    struck = check_killed_tasks(landing, count, chance)
+    figure(f"kills of landing: {struck}, {rate(count, started)}: same bytes, no object by halves")
 
 
 @scaled("count", every_push=15, deep=250)
 def test_posting_killed_anywhere_posts_everything_once(work, count, chance, figure):
     started = time.monotonic()
-    looks = check_killed_tasks(work, count, chance)
-    figure(f"{count} kills of posting, {looks} looks meanwhile, {rate(count, started)}: same bytes, no batch by halves")
+    struck = check_killed_tasks(work, count, chance)
+    figure(f"kills of posting: {struck}, {rate(count, started)}: same bytes, no batch by halves")
 
 
-@scaled("count", every_push=5, deep=100)
+@scaled("count", every_push=10, deep=100)
 def test_postgresql_killed_under_landing_keeps_whole_objects(landing, server, count, chance, figure):
     started = time.monotonic()
-    said = check_killed_server(landing, server, count, chance)
-    figure(f"{count} kills of PostgreSQL under landing, {rate(count, started)}: same bytes; tasks said {dict(said)}")
+    struck = check_killed_server(landing, server, count, chance)
+    figure(f"kills of PostgreSQL under landing: {struck}, {rate(count, started)}: same bytes; said {dict(struck.said)}")
 
 
-@scaled("count", every_push=5, deep=100)
+@scaled("count", every_push=6, deep=100)
 def test_postgresql_killed_under_posting_keeps_whole_batches(work, server, count, chance, figure):
     started = time.monotonic()
-    said = check_killed_server(work, server, count, chance)
-    figure(f"{count} kills of PostgreSQL under posting, {rate(count, started)}: same bytes; tasks said {dict(said)}")
+    struck = check_killed_server(work, server, count, chance)
+    figure(f"kills of PostgreSQL under posting: {struck}, {rate(count, started)}: same bytes; said {dict(struck.said)}")
 
 
 def rate(count: int, started: float) -> str:
     return f"{count * 60 / (time.monotonic() - started):.0f} a minute"
 
 
-def test_posting_in_two_commits_is_found(work, chance, monkeypatch):
+def test_what_is_posted_is_of_every_kind(work):
+    """First credits, an increase, a decrease, and a statement that changes without its amount."""
+    with work.fresh() as settings:
+        work.task(settings)
+        signs = rows(settings, "select entry_type, sign(amount), count(*) from billing.credit_line_items group by 1, 2")
+        assert sorted(signs) == [("adjustment", -1, 2), ("adjustment", 1, 2), ("credit", 1, 12)]
+        revised = rows(settings, "select contract_id from billing.sla_statements group by 1 having count(*) = 2")
+        assert revised == [("K-4",)]
+
+
+def disturbed_at(work: Work, *names: str) -> Work:
+    """The same, struck at these stages alone."""
+    return replace(work, writes=names, reads=())
+
+
+of_both = pytest.mark.parametrize("is_server", [False, True], ids=["tasks", "postgresql"])
+
+
+def check_killed_at(work: Work, server: Postgres, stage: str, chance: random.Random, *, is_server: bool) -> None:
+    """Strike once, at this stage."""
+    work = disturbed_at(work, stage)
+    check_killed_server(work, server, 1, chance) if is_server else check_killed_tasks(work, 1, chance)
+
+
+@of_both
+def test_posting_in_two_commits_is_found(work, server, chance, monkeypatch, is_server):
     """Planted: what is there of a posting is committed before its lines are."""
     append = posting.append
 
@@ -323,10 +225,13 @@ def test_posting_in_two_commits_is_found(work, chance, monkeypatch):
 
     monkeypatch.setattr(posting, "append", commit_and_append)
     with unguarded(work) as open_work, pytest.raises(AssertionError, match="a partial batch was visible"):
-        check_killed_tasks(open_work, len(work.stages), chance)
+        check_killed_at(
+            open_work, server, "slaledger.ledger.posting._require_nothing_left", chance, is_server=is_server
+        )
 
 
-def test_landing_in_two_commits_is_found(landing, chance, monkeypatch):
+@of_both
+def test_landing_in_two_commits_is_found(landing, server, chance, monkeypatch, is_server):
     """Planted: an object's claim is committed before its rows are."""
     claim = versions.claim_in_force
 
@@ -337,7 +242,14 @@ def test_landing_in_two_commits_is_found(landing, chance, monkeypatch):
 
     monkeypatch.setattr(versions, "claim_in_force", claim_and_commit)
     with pytest.raises(AssertionError, match="a partial batch was visible"):
-        check_killed_tasks(landing, len(landing.stages), chance)
+        check_killed_at(landing, server, "slaledger.landing.rows._write_records", chance, is_server=is_server)
+
+
+def test_a_body_that_a_killed_landing_leaves_is_found(landing, server, chance, monkeypatch):
+    """Planted: bodies in files that have names."""
+    monkeypatch.setattr(tempfile, "TemporaryFile", tempfile.NamedTemporaryFile)
+    with pytest.raises(AssertionError, match="a body was left behind"):
+        check_killed_at(landing, server, "slaledger.landing.versions.claim_in_force", chance, is_server=False)
 
 
 @contextmanager

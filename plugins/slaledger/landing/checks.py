@@ -10,7 +10,6 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slaledger import objects, warehouse
@@ -162,17 +161,17 @@ class _Reader:
             self.kept.move_to_end(object_id)
             return self.kept[object_id]
         row = connection.execute(
-            "select key, version_id, etag, size_bytes, last_modified, is_in_force, is_deleted, exported_at, format "
-            "from raw.source_objects where object_id = %s",
+            "select key, version_id, etag, size_bytes, last_modified, is_in_force, is_deleted, exported_at, format, "
+            "sha256 from raw.source_objects where object_id = %s",
             [object_id],
         ).fetchone()
-        version, exported_at, format = objects.ObjectVersion(*row[:7]), row[7], row[8]
+        version, exported_at, format, sha256 = objects.ObjectVersion(*row[:7]), *row[7:]
         pairs = connection.execute(
             "select monitor_id, location from raw.check_spans where object_id = %s and is_known", [object_id]
         ).fetchall()
         known = _by_monitor(pairs)
-        with tempfile.TemporaryDirectory(prefix="slaledger-") as directory:
-            path = objects.fetch(self.settings.exports, version, Path(directory)).path
+        with tempfile.TemporaryFile() as file:
+            path = objects.fetch(self.settings.exports, version, file, sha256=sha256).path
             batches = check_feed.read(path, format, known, exported_at + _CLOCK_TOLERANCE, Notes())
             checks = concatenate([part for batch in batches for part in batch.checks])
         order = (exported_at.isoformat(timespec="microseconds"), version.key, version.version_id)

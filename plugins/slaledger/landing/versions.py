@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from slaledger import objects, warehouse
 from slaledger.feeds import limits
@@ -45,8 +44,8 @@ def land_batch(settings: Settings, object_ids: Sequence[str], *, run_id: str) ->
     for identity in (identity for identity in object_ids if identity in left):
         version = listed[identity]
         feed = feed_of(version.key)
-        with tempfile.TemporaryDirectory(prefix="slaledger-") as directory:
-            landing = fetch(settings, identity, version, feed, run_id=run_id, directory=Path(directory))
+        with tempfile.TemporaryFile() as file:
+            landing = fetch(settings, identity, version, feed, run_id=run_id, file=file)
             with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
                 land = checks.land if feed is CHECKS else rows.land
                 counts += _land(connection, settings, landing, land)
@@ -71,14 +70,14 @@ def fetch(
     feed: Feed,
     *,
     run_id: str,
-    directory: Path,
+    file: IO[bytes],
 ) -> Landing:
     """Read one version; what S3 does not give, or gives damaged, is an object to be quarantined whole."""
     fetched = fault = None
     try:
         if version.size_bytes > limits.MAX_OBJECT_BYTES:
             raise ObjectRejected("object_too_large", f"the object has {version.size_bytes} bytes")
-        fetched = objects.fetch(settings.exports, version, directory)
+        fetched = objects.fetch(settings.exports, version, file)
     except ObjectRejected as error:
         fault = error
     except objects.ObjectMissing:

@@ -8,7 +8,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -58,7 +57,7 @@ def _require_anchors(
 
     expected = dict(_bodies(ledger_id, postings))
     found = set()
-    with tempfile.TemporaryDirectory() as directory:
+    with tempfile.TemporaryFile() as file:
         for version in versions:
             if not _ANCHOR.fullmatch(version.key):
                 raise BooksFault(f"anchor {version.key}", "it is none that a posting writes: move it away")
@@ -66,7 +65,7 @@ def _require_anchors(
                 raise BooksFault(
                     f"anchor {version.key}", f"the books end at posting {len(postings)}: they are older than the bucket"
                 )
-            body = objects.fetch(settings.exports, version, Path(directory)).path.read_bytes()
+            body = objects.fetch(settings.exports, version, file).path.read_bytes()
             if body != expected[version.key]:
                 raise BooksFault(f"anchor {version.key}", "it is not that of this posting, with these lines before it")
             if not version.is_deleted:

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -55,10 +54,9 @@ def require_recomputed(
             for posting in closings
             if posting.service_month == of_line.service_month and posting.first_position <= of_line.chain_position
         ]
-    with tempfile.TemporaryDirectory() as directory:
-        bucket = _Bucket(settings, Path(directory))
-        for posting in closings:
-            _require_posting(connection, bucket, posting, contract_id=of_line.contract_id if of_line else None)
+    bucket = _Bucket(settings)
+    for posting in closings:
+        _require_posting(connection, bucket, posting, contract_id=of_line.contract_id if of_line else None)
     return len(closings)
 
 
@@ -277,8 +275,8 @@ class _Books:
 class _Bucket:
     """The objects that postings rest on, read by version, each once."""
 
-    def __init__(self, settings: Settings, directory: Path) -> None:
-        self.settings, self.directory = settings, directory
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.listed: dict[str, dict[tuple[str, str], ObjectVersion]] = {}
         self.last: tuple[object, Exports] | None = None
 
@@ -306,17 +304,20 @@ class _Bucket:
         name = f"object {key}, version {version_id}"
         if version is None:
             raise BooksFault(name, f"it is not in bucket {bucket} any more, and lines rest on it: put it back")
-        fetched = objects.fetch(exports, version, self.directory)
-        if fetched.sha256 != sha256:
-            raise BooksFault(name, f"its bytes in bucket {bucket} are not those that landed, and lines rest on them")
-        return export_object(
-            key,
-            fetched.path.read_bytes(),
-            metadata=fetched.metadata,
-            modified_at=instants.from_datetime(version.last_modified),
-            version_id=version_id,
-            is_latest=is_latest,
-        )
+        with tempfile.TemporaryFile() as file:
+            fetched = objects.fetch(exports, version, file)
+            if fetched.sha256 != sha256:
+                raise BooksFault(
+                    name, f"its bytes in bucket {bucket} are not those that landed, and lines rest on them"
+                )
+            return export_object(
+                key,
+                fetched.path.read_bytes(),
+                metadata=fetched.metadata,
+                modified_at=instants.from_datetime(version.last_modified),
+                version_id=version_id,
+                is_latest=is_latest,
+            )
 
 
 def _objects_of(connection: psycopg.Connection, posting: Posting) -> list[tuple[str, str, str, str, bool]]:

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from slaledger.objects.asking import BrokenOff, Damaged, ObjectMissing, S3Refused, client, persist
 from slaledger.objects.listing import UNVERSIONED, ObjectVersion
@@ -25,18 +25,19 @@ _SINGLE_PART_ETAG = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True)
 class Fetched:
-    """A body on disk, in a file named by its digest."""
+    """A body on disk, in a file that this process has open."""
 
     path: Path
     sha256: str
     metadata: Mapping[str, str]
 
 
-def fetch(exports: Exports, version: ObjectVersion, directory: Path) -> Fetched:
-    """Stream one version into `directory`: what was listed, whole, and what S3's checksums say.
+def fetch(exports: Exports, version: ObjectVersion, file: IO[bytes], *, sha256: str | None = None) -> Fetched:
+    """Stream one version into `file`: what was listed, whole, and what S3's checksums say; of this digest, if given.
 
-    A body that breaks off, or is damaged, is read again. Raises `ObjectMissing`, `ObjectCorrupt`, `S3Unreachable`,
-    `S3Refused`; then nothing of it is left in `directory`.
+    A body that breaks off, or is damaged, is read again. `file` has no name, so that a `kill -9` leaves nothing of it:
+    `Fetched.path` holds for as long as it is open. Raises `ObjectMissing`, `ObjectCorrupt`, `S3Unreachable`,
+    `S3Refused`.
     """
     from botocore.exceptions import ClientError
 
@@ -44,7 +45,6 @@ def fetch(exports: Exports, version: ObjectVersion, directory: Path) -> Fetched:
         which = {"IfMatch": f'"{version.etag}"'}
     else:
         which = {"VersionId": version.version_id}
-    partial = directory / f"partial-{hashlib.sha256(repr((version.key, version.version_id)).encode()).hexdigest()}"
 
     def ask(until: float) -> Fetched:
         try:
@@ -57,17 +57,16 @@ def fetch(exports: Exports, version: ObjectVersion, directory: Path) -> Fetched:
         if _etag(answer) != version.etag or not _is_asked_for(answer, which):
             answer["Body"].close()
             raise Damaged(f"the version given of {version.key!r} is not the one listed")
-        with partial.open("wb") as file:
-            sha256 = _save(answer, file, version.key, size_bytes=version.size_bytes, until=until)
-        path = directory / sha256
-        partial.replace(path)
-        return Fetched(path, sha256, answer.get("Metadata") or {})
+        file.seek(0)
+        file.truncate()
+        given = _save(answer, file, version.key, size_bytes=version.size_bytes, until=until)
+        if sha256 not in (None, given):
+            raise Damaged(f"the body of {version.key!r} is not the one that was read before")
+        file.flush()
+        return Fetched(Path(f"/proc/self/fd/{file.fileno()}"), given, answer.get("Metadata") or {})
 
-    try:
-        # A version that is listed and not given may be given the next moment.
-        return persist(exports, f"reading {version.key!r}", ask, is_absence_final=False)
-    finally:
-        partial.unlink(missing_ok=True)
+    # A version that is listed and not given may be given the next moment.
+    return persist(exports, f"reading {version.key!r}", ask, is_absence_final=False)
 
 
 def get(exports: Exports, key: str) -> bytes | None:
@@ -100,7 +99,7 @@ def _etag(answer: Mapping[str, Any]) -> str:
     return answer.get("ETag", "").strip('"')
 
 
-def _save(answer: Mapping[str, Any], file: BinaryIO, key: str, *, size_bytes: int, until: float) -> str:
+def _save(answer: Mapping[str, Any], file: IO[bytes], key: str, *, size_bytes: int, until: float) -> str:
     """Write the body, checked; its SHA-256. Raises `Damaged`, `BrokenOff`, urllib3's errors where it breaks off."""
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in ("sha256", "sha1", "md5")}
     crc32 = size = 0

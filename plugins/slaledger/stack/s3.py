@@ -126,6 +126,7 @@ class S3:
             ],
             environment={
                 **{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)},
+                # It logs this one as it starts: a name, which opens nothing without the other; the log is the owner's.
                 "AWS_ACCESS_KEY_ID": secret(self.home, "s3_access_key"),
                 "AWS_SECRET_ACCESS_KEY": secret(self.home, "s3_secret_key"),
                 "DO_NOT_TRACK": "1",
