@@ -260,7 +260,7 @@ def _decreases(connection: psycopg.Connection) -> list[PendingDecision]:
 
 def _decrease(balance: Balance) -> str:
     return (
-        f"{number_text(-balance.difference)} {balance.currency} overpaid. {balance.reason}. "
+        f"{number_text(-balance.amount)} {balance.currency} overpaid. {balance.reason}. "
         "Approve: an adjustment takes it back; reject: the customer keeps it."
     )
 

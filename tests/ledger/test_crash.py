@@ -66,7 +66,7 @@ def test_the_marts_stand_still_while_a_month_is_posted(settings):
     run_id = build(settings, AccountMonth())
     validate(settings, run_id)
     with connect(settings.warehouse) as connection:
-        posting.hold_candidate_still(connection)
+        posting.hold_ledger(connection)
         with connect(settings.warehouse) as other:
             other.execute("set lock_timeout = '100ms'")
             try:

@@ -10,7 +10,7 @@ import pytest
 
 from slaledger import ledger
 from slaledger.ledger import posting
-from slaledger.ledger.chain import LEDGER_LOCK, Draft, append, read_lines
+from slaledger.ledger.chain import Draft, append, hold_ledger, read_lines
 from slaledger.ledger.planning import Plan
 from slaledger.warehouse import connect
 from slaledger.zones import ZonesDiffer
@@ -289,7 +289,7 @@ class TestIdempotencyKey:
     def test_the_same_payload_is_no_second_line(self, settings):
         draft = self._drafts(settings)
         with connect(settings.warehouse) as connection:
-            connection.execute(LEDGER_LOCK)
+            hold_ledger(connection)
             assert append(connection, [draft], recorded_at=AS_OF) == []
         assert len(lines(settings)) == 1
 
@@ -300,7 +300,7 @@ class TestIdempotencyKey:
             pytest.raises(ledger.IdempotencyPayloadMismatch, match=r"credit of 50 USD; .* credit of 50"),
             connect(settings.warehouse) as connection,
         ):
-            connection.execute(LEDGER_LOCK)
+            hold_ledger(connection)
             append(connection, [draft], recorded_at=AS_OF)
 
     def test_a_fork_of_the_chain_is_refused(self, settings):

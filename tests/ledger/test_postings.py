@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import time
 import uuid
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import psycopg
@@ -13,8 +17,10 @@ import psycopg.rows
 import pytest
 
 from slaledger import approvals, ledger
+from slaledger.ledger import goodwill
 from slaledger.ledger import posting as closing
-from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, Draft, append, read_lines
+from slaledger.ledger.canonical import line_item_id, statement_id, text_digest
+from slaledger.ledger.chain import Draft, append, hold_ledger, read_lines
 from slaledger.ledger.planning import draft_lines, plan
 from slaledger.ledger.postings import Origin, Posting, insert_posting, last_posting, seal, statement_hash
 from slaledger.ledger.preconditions import read_build
@@ -22,6 +28,7 @@ from slaledger.warehouse import connect
 from tests.ledger.books import MARCH, AccountMonth, build, close, lines, rows, validate
 
 UP = AccountMonth(amount=Decimal(100), credit_percent=Decimal(10), uptime_percent=Decimal("98.5"))
+SAME = AccountMonth(contract_id="K-3", credit_status="expired")
 NEW = AccountMonth(contract_id="K-2", currency="JPY", amount=Decimal(100))
 
 
@@ -35,6 +42,35 @@ def resealed(posting: Posting, **changes: object) -> Posting:
     return changed if "posting_hash" in changes else dataclasses.replace(changed, posting_hash=changed.computed_hash())
 
 
+class Taken(Exception):
+    """Not a fault: the books would take it, and it is given up."""
+
+
+def plant(connection, function: str, *changes: tuple[str, str]) -> None:
+    """Have a function of the books say something else, within this transaction."""
+    (text,) = connection.execute("select pg_get_functiondef(%s::regproc)", (f"billing.{function}",)).fetchone()
+    for was, now in changes:
+        assert text.count(was) == 1, f"{function} no longer says {was!r} once: plant the fault where it is now"
+        text = text.replace(was, now)
+    connection.execute(text)
+
+
+@contextmanager
+def checked(settings) -> Iterator[psycopg.Connection]:
+    """A superuser's transaction, checked as at COMMIT, that ends in `Taken` if it is not refused."""
+    with connect(settings.warehouse) as connection:
+        yield connection
+        connection.execute("set constraints all immediate")
+        raise Taken
+
+
+def turn_biller(connection, plants: Sequence[tuple]) -> None:
+    """Plant the faults, and go on as the biller."""
+    for function, *changes in plants:
+        plant(connection, function, *changes)
+    connection.execute("set local role sla_biller")
+
+
 def forge(
     settings,
     run_id: str,
@@ -42,21 +78,36 @@ def forge(
     drafts: Callable[[list[Draft]], Sequence[Draft]] = as_is,
     origin: Callable[[Origin], Origin] = as_is,
     posting: Callable[[Posting], Posting] = as_is,
+    statements: Callable[[list[dict]], list[dict]] = as_is,
+    document: Callable[[dict], object] = as_is,
+    recorded_at: Callable[[Posting], datetime] | None = None,
     before: str = "select",
+    hold: Callable[[psycopg.Connection], None] = hold_ledger,
     validations: dict | None = None,
+    plants: Sequence[tuple] = (),
 ) -> None:
     """Append what the run makes due as `post_month` does, but ask nothing first, and change what is given."""
-    with connect(settings.warehouse, role="sla_biller") as connection:
+    with checked(settings) if plants else connect(settings.warehouse, role="sla_biller") as connection:
+        if plants:
+            turn_biller(connection, plants)
         connection.execute(before)
-        connection.execute(LEDGER_LOCK)
-        connection.execute(HOLD_DECISIONS)
+        hold(connection)
         opened, last = read_build(connection, run_id), last_posting(connection)
+        if recorded_at:
+            opened = dataclasses.replace(opened, recorded_at=recorded_at(last))
         evidence = closing._Evidence(connection)
-        hashes = closing._append_statements(connection, opened, evidence, number=last.posting_number + 1)
+        if document is not as_is:
+            (held,) = evidence.digests({"K-1"}).values()
+            (text,) = connection.execute(
+                "select document from billing.evidence where evidence_sha256 = %s", (held,)
+            ).fetchone()
+            (evidence.held["K-1"],) = evidence._store([json.dumps(document(json.loads(text)))])
+        due_statements = closing._draft_statements(connection, opened, evidence, number=last.posting_number + 1)
+        hashes = closing._append_statements(connection, statements(due_statements))
         balances = closing.read_balances(connection, service_month=opened.service_month, as_of=opened.as_of)
         # Decreases, too: as if somebody had approved.
         due = [
-            (balance, "Ada" if balance.difference < 0 else None)
+            (balance, "Ada" if balance.amount < 0 else None)
             for balance in [*(each for each, _ in plan(balances, {}).due), *plan(balances, {}).overpaid]
         ]
         made = draft_lines(
@@ -87,8 +138,9 @@ INVENTED = {
 
 @pytest.fixture(scope="module")
 def pending(closed_books) -> tuple:
-    """One posting, and a run whose gates let it post: an increase and another contract's credit are due."""
-    run_id = build(closed_books, UP, NEW)
+    """Two postings, one line, and a run whose gates let it post: an increase and another contract's credit are due."""
+    close(closed_books, AccountMonth(), SAME)
+    run_id = build(closed_books, UP, NEW, SAME)
     validate(closed_books, run_id)
     return closed_books, run_id
 
@@ -102,7 +154,7 @@ def refused(pending):
         with pytest.raises(psycopg.errors.CheckViolation, match=message):
             forge(settings, run_id, **changes)
         assert len(lines(settings)) == 1
-        assert rows(settings, "select count(*) from billing.sla_statements") == [(1,)]
+        assert rows(settings, "select count(*) from billing.sla_statements") == [(2,)]
 
     return check
 
@@ -129,43 +181,191 @@ def test_what_appends_nothing_is_no_posting(settings):
     ]
 
 
+def ignoring(column: str) -> tuple:
+    """Planted: a line is compared with what is due but for a column."""
+    return "check_close", ("'{owed_amount,", f"'{{{column},owed_amount,")
+
+
+def first(**changes: object) -> dict:
+    """A forgery of the first line, an increase of K-1."""
+    return {"drafts": lambda made: [dataclasses.replace(made[0], **changes), *made[1:]]}
+
+
+def further(**changes: object) -> dict:
+    """A second line for what the first is due; for a decimal, that much of it goes over to the second."""
+
+    def draft(made: list[Draft]) -> list[Draft]:
+        part = changes.get("part", Decimal(0))
+        second = dataclasses.replace(made[0], ordinal=made[0].ordinal + 1, amount=part or made[0].amount)
+        return [dataclasses.replace(made[0], amount=made[0].amount - part), second, *made[1:]]
+
+    return {"drafts": draft}
+
+
+def correcting_another_contract(made: list[Draft]) -> list[Draft]:
+    other = line_item_id(made[1].idempotency_key)
+    return [made[1], dataclasses.replace(made[0], corrects_line_item_id=other)]
+
+
+def restated(**changes: object) -> dict:
+    """A forgery of the first statement, of K-1."""
+    return {"statements": lambda made: [{**made[0], **changes}, *made[1:]]}
+
+
+def with_superfluous(made: list[dict]) -> list[dict]:
+    """Of K-3, whose figures are those of its last statement."""
+    changes = {"contract_id": "K-3", "revision": 2, "terms_version": "2026-01"}
+    own = {"counted_seconds": SAME.counted_seconds, **dict.fromkeys(
+        ("uptime_percent", "uptime_percent_low", "uptime_percent_alternative"), SAME.uptime_percent
+    )}  # fmt: skip
+    made_id = statement_id("K-3", service_month=MARCH, revision=2)
+    return [*made, {**made[0], **changes, **own, "statement_id": made_id}]
+
+
+NOT_DUE = r"line \S+ of contract K-1 is not what is due: its "
+NO_EVIDENCE = r"the evidence of (statement|line) \S+ is not of its account-month"
+STATEMENT = r"statement \S+ of contract K-1 is not the account-month of the marts: its "
+SINGLE = ("check_close", ("when line_count > 1 then", "when false then"))
+UNHELD = ("check_posting", ("new.recorded_at not between transaction_timestamp() and clock_timestamp()", "false"))
+
+
+# What is forged, what the books say of it, and the check without which they take it.
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message", "plants"),
     [
-        {"amount": Decimal("50.01")},
-        {"amount": Decimal("49.99")},
-        {"currency": "EUR"},
-        {"contract_id": "K-9"},
-        {"basis": "response_time"},
+        (first(amount=Decimal("50.01")), f"{NOT_DUE}amount[\n.]", [ignoring("amount")]),
+        (first(amount=Decimal("49.99")), f"{NOT_DUE}amount[\n.]", [ignoring("amount")]),
+        (first(currency="EUR"), "line .* of contract K-1 is not due in its currency", []),
+        (first(contract_id="K-9"), "line .* of contract K-9 is not due", []),
+        (first(basis="response_time"), "line .* of contract K-1 is not due", []),
+        ({"drafts": lambda made: made[:1]}, r"contract K-2 \(availability\) add up to 0 JPY, and 100 is owed", [
+            ("check_close", ("(wanted).amount > 0 and not is_decrease_open", "false"))
+        ]),
+        (further(), "line .* of contract K-1 is one of 2 for what is due once", [SINGLE]),
+        (further(part=Decimal(20)), f"{NOT_DUE}amount[\n.]", [
+            ("check_close", *ignoring("amount")[1:], *SINGLE[1:])
+        ]),
+        (first(uptime_percent=Decimal("98.4")), f"{NOT_DUE}uptime_percent[\n.]", [ignoring("uptime_percent")]),
+        (first(counted_seconds=Decimal(1)), f"{NOT_DUE}counted_seconds[\n.]", [ignoring("counted_seconds")]),
+        (first(credit_percent=Decimal(11)), f"{NOT_DUE}credit_percent[\n.]", [ignoring("credit_percent")]),
+        (first(monthly_fee=Decimal(999)), f"{NOT_DUE}monthly_fee[\n.]", [ignoring("monthly_fee")]),
+        (first(claim_id="CL-9"), f"{NOT_DUE}claim_id[\n.]", [ignoring("claim_id")]),
+        (first(account_id="A-9"), f"{NOT_DUE}account_id[\n.]", [ignoring("account_id")]),
+        (first(terms_id="klink-growth"), f"{NOT_DUE}terms_id[\n.]", [ignoring("terms_id")]),
+        (first(terms_version="2025-01"), f"{NOT_DUE}terms_version[\n.]", [ignoring("terms_version")]),
+        (first(applies_from=date(2026, 4, 1)), f"{NOT_DUE}applies_from[\n.]", [ignoring("applies_from")]),
+        (first(applies_from=date(2096, 5, 1)), f"{NOT_DUE}applies_from[\n.]", [ignoring("applies_from")]),
+        (first(reason="because"), f"{NOT_DUE}reason[\n.]", [ignoring("reason")]),
+        ({"drafts": correcting_another_contract}, f"{NOT_DUE}corrects_line_item_id[\n.]", [
+            ignoring("corrects_line_item_id")
+        ]),
+        (first(statement_id=statement_id("K-3", service_month=MARCH, revision=1)), f"{NOT_DUE}statement_id[\n.]", [
+            ignoring("statement_id")
+        ]),
+        (first(approved_by="Ada"), "names an approver, and nobody had to approve it", [
+            ("check_close", ("(wanted).amount > 0 and approved_by is not null", "false"))
+        ]),
+        (first(ordinal=3), "line .* is not the next of its contract", [
+            ("check_posting", ("and lines.ordinal <> lines.place", "and false"))
+        ]),
+        (first(run_id="another"), "is another posting's", []),
+        (first(code_version="another"), "is another posting's", []),
+        ({"statements": lambda made: made[1:]}, "contract K-1 has no statement in it", [
+            ("check_close", ("full join (\n", "left join (\n"))
+        ]),
+        ({"statements": with_superfluous}, "statement .* of contract K-3 is not due", [
+            (
+                "check_close",
+                ("full join (\n", "right join (\n"),
+                ("'contract_id', resting.contract_id,", ""),
+                (",\n                'account_month', to_jsonb(months)", ""),
+            )
+        ]),
+        (restated(uptime_percent=Decimal("98.4")), f"{STATEMENT}uptime_percent[\n.]", [
+            ("check_close", ("(to_jsonb(statements) @> to_jsonb(due))", "true"))
+        ]),
+        (restated(revision=3), f"{STATEMENT}revision[\n.]", [
+            ("check_close", ("(to_jsonb(statements) @> to_jsonb(due))", "true"))
+        ]),
+        (restated(code_version="another"), f"{STATEMENT}code_version[\n.]", [
+            ("check_close", ("(to_jsonb(statements) @> to_jsonb(due))", "true"))
+        ]),
+        ({"document": lambda document: {**document, "contract_id": "K-2"}}, NO_EVIDENCE, [
+            ("check_close", ("'contract_id', resting.contract_id,", ""))
+        ]),
+        ({"document": lambda document: {**document, "service_month": "2026-02-01"}}, NO_EVIDENCE, [
+            ("check_close", ("'service_month', posting.service_month,", ""))
+        ]),
+        ({"document": lambda document: {**document, "as_of": "2026-04-19T12:00:00+00:00"}}, NO_EVIDENCE, [
+            ("check_close", ("'as_of', posting.as_of,\n", "'document', 'slaledger account-month evidence 1',\n"))
+        ]),
+        ({"document": lambda document: {**document, "account_month": None}}, NO_EVIDENCE, [
+            ("check_close", (",\n                'account_month', to_jsonb(months)", ""))
+        ]),
+        ({"document": lambda document: {**document, "inputs_sha256": "0" * 64}}, NO_EVIDENCE, [
+            ("check_close", ("or not exists (\n            select\n            from billing.evidence", (
+                "or false and not exists (\n            select\n            from billing.evidence"
+            )))
+        ]),
+        ({"recorded_at": lambda last: last.recorded_at + timedelta(days=1)}, "at another time than it is", [UNHELD]),
+        ({"recorded_at": lambda last: last.recorded_at + timedelta(microseconds=1)}, "at another time", [UNHELD]),
     ],
-)
-def test_an_amount_that_is_not_owed_is_refused(refused, changes):
-    refused(
-        r"add up to .* owed",
-        drafts=lambda made: [dataclasses.replace(made[0], **changes), *made[1:]],
-    )
+)  # fmt: skip
+def test_what_is_not_due_is_refused_by_its_own_check(pending, refused, changes, message, plants):
+    refused(message, **changes)
+    if plants:
+        with pytest.raises(Taken):
+            forge(*pending, **changes, plants=plants)
 
 
-def test_a_line_too_few_is_refused(refused):
-    refused(r"contract K-2 \(availability\) add up to 0 JPY, and 100 is owed", drafts=lambda made: made[:1])
+def test_at_the_time_of_the_posting_before_it_a_clock_may_have_gone_back(pending):
+    with pytest.raises(Taken):
+        forge(*pending, recorded_at=lambda last: last.recorded_at, plants=[("check_posting",)])
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"uptime_percent": Decimal("98.4")}, "figures of line"),
-        ({"counted_seconds": Decimal(1)}, "figures of line"),
-        ({"claim_id": "CL-9"}, "figures of line"),
-        ({"account_id": "A-9"}, "figures of line"),
-        ({"monthly_fee": Decimal(999)}, "figures of line"),
-        ({"terms_version": "2025-01"}, "figures of line"),
-        ({"ordinal": 3}, "is not the next of its contract"),
-        ({"run_id": "another"}, "is another posting's"),
-        ({"code_version": "another"}, "is another posting's"),
-    ],
-)
-def test_a_line_that_says_something_else_is_refused(refused, changes, message):
-    refused(message, drafts=lambda made: [dataclasses.replace(made[0], **changes), *made[1:]])
+@pytest.mark.parametrize("document", ["[]", "7", "nothing", ""])
+def test_evidence_is_a_json_object(pending, document):
+    insert = ("insert into billing.evidence values (%s, %s)", (text_digest(document), document))
+    with (
+        pytest.raises((psycopg.errors.CheckViolation, psycopg.errors.InvalidTextRepresentation)),
+        connect(pending[0].warehouse, role="sla_biller") as connection,
+    ):
+        connection.execute(*insert)
+    with pytest.raises(Taken), connect(pending[0].warehouse) as connection:
+        connection.execute("alter table billing.evidence drop constraint evidence_is_an_object")
+        connection.execute(*insert)
+        raise Taken
+
+
+@pytest.mark.parametrize("is_planted", [False, True])
+def test_a_decision_that_is_still_to_come_leaves_no_gap(settings, is_planted):
+    """The posting covers a later one, and its own transaction held nothing: its check waits for the earlier one."""
+    close(settings, AccountMonth())
+    run_id = build(settings, UP)
+    validate(settings, run_id)
+    if is_planted:
+        with connect(settings.warehouse) as connection:
+            plant(connection, "check_posting", ("perform billing.hold_ledger();", ""))
+
+    def decide(connection, subject: str) -> None:
+        connection.execute(
+            "select audit.record_decision('claim', %s, 'digest', true, 'Ada', 'seen', 'cli')", (subject,)
+        )
+
+    with ThreadPoolExecutor(1) as pool:
+        with connect(settings.warehouse, role="sla_approver") as earlier:
+            decide(earlier, "first")
+            with connect(settings.warehouse, role="sla_approver") as later:
+                decide(later, "second")
+            forged = pool.submit(forge, settings, run_id, hold=lambda _: None)
+            while not forged.done() and not rows(settings, "select from pg_locks where not granted"):
+                time.sleep(0.01)
+        if not is_planted:
+            with pytest.raises(psycopg.errors.CheckViolation, match="decisions that it says were made before it"):
+                forged.result()
+            return
+        forged.result()
+    assert rows(settings, "select decisions_through, cardinality(decision_hashes) from billing.postings")[-1] == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -259,24 +459,76 @@ def test_a_decision_on_other_figures_takes_nothing_back(settings):
         forge(settings, run_id)
 
 
-@pytest.mark.parametrize(
-    "change", [{"amount": Decimal(6)}, {"approved_by": "Cleo"}, {"contract_id": "K-9"}, {"currency": "EUR"}]
-)
-def test_goodwill_is_what_was_approved(settings, monkeypatch, change):
-    from slaledger.ledger import goodwill
+GOODWILL_IS = r"line \S+ is goodwill, and "
 
-    close(settings, AccountMonth())
+
+def ignoring_of_goodwill(column: str) -> tuple:
+    """Planted: goodwill is compared with its statement but for a column."""
+    return "check_goodwill", (
+        "(to_jsonb(lines) @> (to_jsonb(due) - 'minor_units'))",
+        f"(to_jsonb(lines) @> (to_jsonb(due) - 'minor_units' - '{column}'))",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message", "plants"),
+    [
+        ({"amount": Decimal(6)}, "nobody but who prepared it", []),
+        ({"approved_by": "Cleo"}, "nobody but who prepared it", []),
+        ({"contract_id": "K-9"}, "nobody but who prepared it", []),
+        ({"currency": "EUR"}, "nobody but who prepared it", []),
+        ({"run_id": "another"}, "is another posting's", []),
+        ({"reason": "early"}, f"{GOODWILL_IS}its reason", [
+            ("check_goodwill", ("or lines.reason <> decisions.because", ""))
+        ]),
+        *(
+            ({column: value}, f"{GOODWILL_IS}not of the last statement .* its {column}[\n.]", [
+                ignoring_of_goodwill(column)
+            ])
+            for column, value in {
+                "account_id": "A-9",
+                "credit_percent": Decimal(5),
+                "monthly_fee": Decimal(999),
+                "uptime_percent": Decimal(1),
+                "counted_seconds": Decimal(1),
+                "terms_id": "klink-growth",
+                "terms_version": "2025-01",
+                "claim_id": "CL-1",
+                "applies_from": date(2096, 5, 1),
+                "statement_id": statement_id("K-3", service_month=MARCH, revision=1),
+                "evidence_sha256": None,
+            }.items()
+        ),
+    ],
+)  # fmt: skip
+def test_goodwill_is_what_was_approved(pending, monkeypatch, change, message, plants):
+    settings, _ = pending
+    if change.keys() == {"evidence_sha256"}:
+        change = {"evidence_sha256": rows(
+            settings, "select evidence_sha256 from billing.evidence where strpos(document, 'slaledger inputs') > 0"
+        )[0][0]}  # fmt: skip
     plain = goodwill.append
     monkeypatch.setattr(
         goodwill, "append", lambda connection, drafts, **when: plain(
             connection, [dataclasses.replace(draft, **change) for draft in drafts], **when
         ),
     )  # fmt: skip
-    with pytest.raises(ledger.RefusedAtCommit, match="goodwill, and nobody"):
+
+    def give() -> None:
         approvals.goodwill(
             settings, contract_id="K-1", service_month=MARCH, amount="5", by="Ada", because="late", prepared_by="Bob"
         )
+
+    with pytest.raises(ledger.RefusedAtCommit, match=message):
+        give()
     assert rows(settings, "select from audit.decisions") == []
+    if plants:
+        monkeypatch.setattr(goodwill, "connect", lambda *_, **__: checked(settings))
+        monkeypatch.setattr(
+            goodwill, "hold_ledger", lambda connection: (turn_biller(connection, plants), hold_ledger(connection))
+        )
+        with pytest.raises(Taken):
+            give()
 
 
 def test_a_credit_in_the_name_of_goodwill_is_refused(refused):
@@ -304,7 +556,7 @@ class TestOutsideAPosting:
     def test_a_statement(self, pending):
         settings, _ = pending
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
-            self._state(settings, number=2)
+            self._state(settings, number=3)
 
     def test_a_statement_in_an_old_posting(self, pending):
         settings, _ = pending

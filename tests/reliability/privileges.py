@@ -79,10 +79,14 @@ audit.record_decision           -     -      -           -         X        -   
 billing.statements_as_known_on  -     -      -           -         -        -      -     X
 billing.lines_as_known_on       -     -      -           -         -        -      -     X
 billing.sums                    -     -      -           -         X        X      -     X
-billing.hold_decisions_still    -     -      -           -         -        X      -     -
+billing.applies_from            -     -      -           -         X        X      -     X
+billing.lines_due               -     -      -           -         X        X      -     X
+billing.statements_due          -     -      -           -         -        X      -     -
+billing.goodwill_due            -     -      -           -         -        X      -     -
+billing.hold_ledger             -     -      -           -         -        X      -     -
 gate.shortcomings               -     -      -           X         -        X      -     X
 gate.objections                 -     -      -           X         -        X      -     X
-marts.hold_still                -     -      -           -         -        X      -     -
+marts.hold_still                X     -      -           -         -        X      -     -
 """
 
 # C create in the schema, U use what is in it.

@@ -227,7 +227,7 @@ def test_without_the_unique_key_and_the_lock_the_check_finds_it(books, monkeypat
     drop_the_guards(books)
     insert = chain._insert().as_string().replace("on conflict (idempotency_key) do nothing", "")
     monkeypatch.setattr(chain, "_insert", lambda: insert)
-    monkeypatch.setattr(posting, "LEDGER_LOCK", "select")
+    monkeypatch.setattr(posting, "hold_ledger", lambda _: None)
     with pytest.raises(AssertionError):
         check_same(books, 5)
 

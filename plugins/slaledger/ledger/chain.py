@@ -19,12 +19,6 @@ from slaledger.ledger.canonical import HASH_VERSION, idempotency_key, line_item_
 # What the first line follows.
 GENESIS = text_digest("slaledger.ledger.genesis.v1")
 
-# The writer's lock: the first statement of every transaction that appends to the books.
-LEDGER_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.ledger'))"
-
-# No decision is made until the transaction ends: what a posting covers has no gaps that fill later.
-HOLD_DECISIONS = "select billing.hold_decisions_still()"
-
 SETTLEMENT = "future_invoice"
 
 
@@ -32,6 +26,24 @@ class IdempotencyPayloadMismatch(Exception):
     """A line with this key is in the ledger, and says something else."""
 
     is_final = True
+
+
+class LedgerHeld(Exception):
+    """Another session holds the ledger, or what a posting reads, and does not let go."""
+
+
+def hold_ledger(connection: psycopg.Connection) -> None:
+    """The first statement of every transaction that appends to the books: what it reads stands still until it ends.
+
+    Neither another posting, nor a build, nor a decision comes between: what is read after it is what the writer
+    before us left. Raises `LedgerHeld`, naming who holds it, after five minutes.
+    """
+    try:
+        connection.execute("select billing.hold_ledger()")
+    except psycopg.errors.LockNotAvailable as held:
+        raise LedgerHeld(
+            f"{held.diag.message_primary}. {held.diag.message_hint}. Nothing was appended: run it again then."
+        ) from held
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,7 @@ def read_lines_between(connection: psycopg.Connection, *, first: int, last: int)
 def append(connection: psycopg.Connection, drafts: Sequence[Draft], *, recorded_at: datetime) -> list[Line]:
     """Append what is not there yet to the end of the chain; the lines that this call appended.
 
-    The caller holds `LEDGER_LOCK`. A key that is there with the same payload is left as it is; the unique key
+    The caller came through `hold_ledger`. A key that is there with the same payload is left as it is; the unique key
     decides, not this look. Raises `IdempotencyPayloadMismatch` naming both where the payload differs.
     """
     with connection.cursor(row_factory=class_row(Line)) as cursor:

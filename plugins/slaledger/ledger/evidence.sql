@@ -673,6 +673,8 @@ final as (
         given.contract_id,
         jsonb_build_object(
             'document', 'slaledger account-month evidence 1',
+            'contract_id', given.contract_id,
+            'service_month', build.service_month,
             'as_of', build.as_of,
             'inputs_sha256', %(inputs_sha256)s::text,
             -- Null where the account-month is no more.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,13 +12,22 @@ from psycopg.rows import dict_row
 
 from slaledger.decisions import CLI, PreparerDecides, record
 from slaledger.ledger.canonical import digest, idempotency_key, line_item_id, month_text
-from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, Draft, Line, append, read_line
+from slaledger.ledger.chain import Draft, Line, append, hold_ledger, read_line
 from slaledger.ledger.postings import Origin, insert_posting, last_posting, seal, told_by_name
 from slaledger.settings import Settings, code_version, tzdata_version
 from slaledger.warehouse import connect
 from slaledger.zones import require_recorded_zones
 
 BASIS = "goodwill"
+_BASIS_OF = """
+select
+    due.*,
+    recorded.recorded_at,
+    %(amount)s::numeric = round(%(amount)s::numeric, due.minor_units) as is_exact,
+    round(%(amount)s::numeric, due.minor_units) as amount
+from (select greatest(clock_timestamp(), %(last_recorded_at)s) as recorded_at) as recorded
+cross join lateral billing.goodwill_due(%(contract_id)s, %(service_month)s, recorded.recorded_at) as due
+"""
 
 
 class GoodwillRefused(Exception):
@@ -50,13 +58,18 @@ def append_goodwill(
     base = replace(settings.warehouse, stages={})
     with told_by_name(), connect(base, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        connection.execute(LEDGER_LOCK)
-        connection.execute(HOLD_DECISIONS)
+        hold_ledger(connection)
         last = last_posting(connection)
         with connection.cursor(row_factory=dict_row) as cursor:
             basis = cursor.execute(
-                Path(__file__).with_name("goodwill.sql").read_text(),
-                {"contract_id": contract_id, "service_month": service_month, "amount": amount},
+                _BASIS_OF,
+                {
+                    "contract_id": contract_id,
+                    "service_month": service_month,
+                    "amount": amount,
+                    # Clocks may go back; the books do not.
+                    "last_recorded_at": last.recorded_at if last else None,
+                },
             ).fetchone()
         if basis is None:
             raise GoodwillRefused(
@@ -86,7 +99,6 @@ def append_goodwill(
         ordinal = len(earlier) + 1
         key = idempotency_key(contract_id, service_month=service_month, basis=BASIS, ordinal=ordinal)
         _approve(connection, key, basis, by=by, because=because, prepared_by=prepared_by)
-        recorded_at = max(basis["recorded_at"], last.recorded_at) if last else basis["recorded_at"]
         origin = Origin(
             kind="goodwill",
             # No run of Airflow's made it.
@@ -95,7 +107,7 @@ def append_goodwill(
             prepared_by=prepared_by,
             code_version=code_version(),
             tzdata_version=tzdata_version(),
-            recorded_at=recorded_at,
+            recorded_at=basis["recorded_at"],
         )
         draft = Draft(
             entry_type="goodwill",
@@ -123,7 +135,7 @@ def append_goodwill(
             code_version=origin.code_version,
             tzdata_version=origin.tzdata_version,
         )
-        (line,) = append(connection, [draft], recorded_at=recorded_at)
+        (line,) = append(connection, [draft], recorded_at=basis["recorded_at"])
         insert_posting(connection, seal(connection, last, origin, lines=[line], statement_hashes=[]))
         return line, True
 

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from slaledger.ledger.canonical import digest, month_text, number_text
+from slaledger.ledger.canonical import digest, month_text
 from slaledger.ledger.chain import Draft
 
 
@@ -21,22 +21,13 @@ class AmountNotPostable(Exception):
 
 @dataclass(frozen=True)
 class Balance:
-    """A row of `balances.sql`: what is owed on one contract, basis and currency, and what its lines add up to."""
+    """A row of `billing.lines_due`: the line due on one contract, basis and currency, and what it comes from."""
 
     contract_id: str
     basis: str
     currency: str
     service_month: date
-    owed_amount: Decimal
-    posted_amount: Decimal
-    difference: Decimal
-    line_item_ids: list[uuid.UUID]
-    is_exact: bool | None
-    last_ordinal: int
-    credit_line_item_id: uuid.UUID | None
-    is_withdrawn: bool
-    credit_status: str
-    credit_reason: str | None
+    amount: Decimal  # owed less posted
     account_id: str
     credit_percent: Decimal | None
     monthly_fee: Decimal | None
@@ -47,10 +38,13 @@ class Balance:
     claim_id: str | None
     statement_id: uuid.UUID
     applies_from: date
-    posted_credit_percent: Decimal | None
-    posted_monthly_fee: Decimal | None
-    fee_currency: str | None
-    posted_currency: str | None
+    corrects_line_item_id: uuid.UUID | None
+    reason: str  # in figures
+    owed_amount: Decimal
+    posted_amount: Decimal
+    is_exact: bool | None
+    last_ordinal: int
+    line_item_ids: list[uuid.UUID]
 
     @property
     def subject(self) -> str:
@@ -61,32 +55,6 @@ class Balance:
     def decision_digest(self) -> str:
         """Of what a decrease is decided on: what is owed, in which currency, and the lines posted."""
         return digest("slaledger decrease", self.subject, self.currency, self.owed_amount, self.line_item_ids)
-
-    @property
-    def reason(self) -> str:
-        """Why a line is due, in figures."""
-        if not self.last_ordinal:
-            percent, fee = _figure(self.credit_percent), _figure(self.monthly_fee)
-            return f"{percent} % of {fee} {self.currency}"
-        owed = f"{number_text(self.owed_amount)} {self.currency}"
-        return f"Owed {owed}, posted {number_text(self.posted_amount)}: {self._change}"
-
-    @property
-    def _change(self) -> str:
-        if self.is_withdrawn:
-            return "the account-month is no more"
-        if self.credit_status != "owed":
-            return f"now {self.credit_status}" + (f" ({self.credit_reason})" if self.credit_reason else "")
-        changes = [
-            f"{name} was {was}, is {now}"
-            for name, was, now in (
-                ("credit percent", _figure(self.posted_credit_percent), _figure(self.credit_percent)),
-                ("monthly fee", _figure(self.posted_monthly_fee), _figure(self.monthly_fee)),
-                ("its currency", self.posted_currency, self.fee_currency),
-            )
-            if was != now
-        ]
-        return "; ".join(changes) or "the lines before it took back what is owed again"
 
 
 @dataclass(frozen=True)
@@ -110,7 +78,7 @@ class Plan:
 def plan(balances: Iterable[Balance], decisions: Mapping[tuple[str, str], Decision]) -> Plan:
     """Sort the balances into what is due and what waits (rules L2, L3).
 
-    `decisions` are by subject and digest. Balances come ordered by contract, basis and difference, so that what is
+    `decisions` are by subject and digest. Balances come ordered by contract, basis and amount, so that what is
     taken back in one currency comes before what is given in another. Raises `AmountNotPostable`.
     """
     due: list[tuple[Balance, str | None]] = []
@@ -126,7 +94,7 @@ def plan(balances: Iterable[Balance], decisions: Mapping[tuple[str, str], Decisi
                     f"{month_text(balance.service_month)} ({balance.basis}), which is not exact to the minor unit "
                     "of a known currency: look at `marts.fct_credits`. Nothing was appended."
                 )
-            if balance.difference < 0:
+            if balance.amount < 0:
                 decision = decisions.get((balance.subject, balance.decision_digest))
                 if decision is not None and decision.is_approved:
                     due.append((balance, decision.decided_by))
@@ -160,7 +128,7 @@ def draft_lines(
                     account_id=balance.account_id,
                     contract_id=balance.contract_id,
                     service_month=balance.service_month,
-                    amount=balance.difference,
+                    amount=balance.amount,
                     currency=balance.currency,
                     credit_percent=balance.credit_percent,
                     monthly_fee=balance.monthly_fee,
@@ -171,7 +139,7 @@ def draft_lines(
                     claim_id=balance.claim_id,
                     statement_id=balance.statement_id,
                     applies_from=balance.applies_from,
-                    corrects_line_item_id=balance.credit_line_item_id,
+                    corrects_line_item_id=balance.corrects_line_item_id,
                     reason=balance.reason,
                     approved_by=approved_by,
                     evidence_sha256=evidence[balance.contract_id],
@@ -181,7 +149,3 @@ def draft_lines(
                 )
             )
     return drafts
-
-
-def _figure(value: Decimal | None) -> str:
-    return "unknown" if value is None else number_text(value)

@@ -8,18 +8,18 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, dict_row
 
 from slaledger.ledger.canonical import month_text, number_text, statement_id, text_digest
-from slaledger.ledger.chain import HOLD_DECISIONS, LEDGER_LOCK, append
+from slaledger.ledger.chain import append, hold_ledger
 from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
 from slaledger.ledger.postings import Origin, Posting, insert_posting, last_posting, seal, statement_hash, told_by_name
 from slaledger.ledger.preconditions import (
     Build,
-    hold_candidate_still,
     read_build,
     require_month_over,
     require_validated,
@@ -69,14 +69,12 @@ def post_month(settings: Settings, *, run_id: str) -> PostResult:
 
     A repeat, or the same run twice at once, appends nothing more. Raises `NotCurrentBuild`, `NotClosing`,
     `MonthNotOver`, `NotValidated`, `zones.ZonesDiffer`, `planning.AmountNotPostable`,
-    `chain.IdempotencyPayloadMismatch`, `LinesDoNotAddUp` or `RefusedAtCommit`; each leaves the books as they were.
+    `chain.LedgerHeld`, `chain.IdempotencyPayloadMismatch`, `LinesDoNotAddUp` or `RefusedAtCommit`; each leaves the
+    books as they were.
     """
     with told_by_name(), connect(settings.warehouse, role="sla_biller") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
-        # The lock comes first: what is read after it is what the writer before us left.
-        connection.execute(LEDGER_LOCK)
-        hold_candidate_still(connection)
-        connection.execute(HOLD_DECISIONS)
+        hold_ledger(connection)
         build = read_build(connection, run_id)
         # Before anything asks the marts: dbt may never have made them.
         require_validated(connection, build)
@@ -91,7 +89,8 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
         # Clocks may go back; the books do not.
         build = replace(build, recorded_at=max(build.recorded_at, last.recorded_at))
     evidence = _Evidence(connection)
-    statements = _append_statements(connection, build, evidence, number=last.posting_number + 1 if last else 1)
+    due_statements = _draft_statements(connection, build, evidence, number=last.posting_number + 1 if last else 1)
+    statements = _append_statements(connection, due_statements)
     balances = read_balances(connection, service_month=build.service_month, as_of=build.as_of)
     due = plan(balances, _decrease_decisions(connection))
     drafts = draft_lines(
@@ -155,7 +154,7 @@ def _origin(connection: psycopg.Connection, build: Build) -> Origin:
 def read_balances(connection: psycopg.Connection, *, service_month: date, as_of: datetime) -> list[Balance]:
     """Where the month's marts and lines differ, in the order that `plan` wants."""
     with connection.cursor(row_factory=class_row(Balance)) as cursor:
-        return cursor.execute(_query("balances"), {"service_month": service_month, "as_of": as_of}).fetchall()
+        return cursor.execute("select * from billing.lines_due(%s, %s)", (service_month, as_of)).fetchall()
 
 
 def _require_nothing_left(connection: psycopg.Connection, build: Build) -> None:
@@ -206,17 +205,18 @@ class _Evidence:
         return digests
 
 
-def _append_statements(connection: psycopg.Connection, build: Build, evidence: _Evidence, *, number: int) -> list[str]:
-    """The hashes of the statements that were due, and are now there."""
+def _draft_statements(
+    connection: psycopg.Connection, build: Build, evidence: _Evidence, *, number: int
+) -> list[dict[str, Any]]:
+    """The statements that are due, as rows of posting `number`."""
     with connection.cursor(row_factory=dict_row) as cursor:
-        due = cursor.execute(_query("statements_due")).fetchall()
+        due = cursor.execute("select * from billing.statements_due(%s, %s)", (build.service_month, number)).fetchall()
     digests = evidence.digests(row["contract_id"] for row in due)
-    rows = [
+    return [
         {
             "statement_id": statement_id(
                 row["contract_id"], service_month=build.service_month, revision=row["revision"]
             ),
-            "service_month": build.service_month,
             **row,
             "as_of": build.as_of,
             "evidence_sha256": digests[row["contract_id"]],
@@ -228,6 +228,10 @@ def _append_statements(connection: psycopg.Connection, build: Build, evidence: _
         }
         for row in due
     ]
+
+
+def _append_statements(connection: psycopg.Connection, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Write them; their hashes."""
     hashed = [{**row, "statement_hash": statement_hash(row)} for row in rows]
     if hashed:
         insert = sql.SQL("insert into billing.sla_statements ({columns}) values ({values})").format(
@@ -263,14 +267,12 @@ def _account_months_in(connection: psycopg.Connection, build: Build, status: str
 
 def _overpaid(due: Plan) -> tuple[Waiting, ...]:
     return tuple(
-        Waiting(
-            balance.contract_id, f"{number_text(-balance.difference)} {balance.currency} overpaid. {balance.reason}"
-        )
+        Waiting(balance.contract_id, f"{number_text(-balance.amount)} {balance.currency} overpaid. {balance.reason}")
         for balance in due.overpaid
     ) + tuple(
         Waiting(
             balance.contract_id,
-            f"{number_text(balance.difference)} {balance.currency} wait until what was posted in another currency "
+            f"{number_text(balance.amount)} {balance.currency} wait until what was posted in another currency "
             "is taken back",
         )
         for balance in due.waiting

@@ -191,7 +191,7 @@ def seal(
 ) -> Posting:
     """What a posting has to say of what this transaction appended after `last`.
 
-    The caller holds `LEDGER_LOCK` and the decisions still.
+    The caller came through `hold_ledger`.
     """
     first_position = last.last_position + 1 if last else 1
     decided_before = last.decisions_through if last else 0

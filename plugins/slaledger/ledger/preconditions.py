@@ -55,16 +55,8 @@ class Build:
     recorded_at: datetime
 
 
-def hold_candidate_still(connection: psycopg.Connection) -> None:
-    """Let nobody write the marts, nor open another build, until the transaction ends.
-
-    dbt writes them in transactions of its own: none may come between the digest and the lines.
-    """
-    connection.execute("select marts.hold_still()")
-
-
 def read_build(connection: psycopg.Connection, run_id: str) -> Build:
-    """The run's build, which `hold_candidate_still` keeps the current one until the transaction ends.
+    """The run's build, which `chain.hold_ledger` keeps the current one until the transaction ends.
 
     Raises `NotCurrentBuild` or `NotClosing`.
     """
