@@ -443,8 +443,8 @@ FENCES: dict[str, tuple[str, str]] = {
         "constraint postings_hash_version on billing.postings",
     ),
     "an index that runs code": (
-        "create index zz on {table} ((length(billing.line_hash(null))))",
-        "index billing.zz on {table}",
+        "create index zz on billing.postings ((length(billing.line_hash(null))))",
+        "index billing.zz on billing.postings",
     ),
     "a column that may be null": (
         "alter table billing.postings alter column prepared_by drop not null",
@@ -465,7 +465,7 @@ FENCES: dict[str, tuple[str, str]] = {
     "a role above all laws": ("alter role sla_relay bypassrls", "role sla_relay"),
     "another body of a function": (
         "create or replace function billing.check_posting() returns trigger language plpgsql security definer"
-        " set search_path = pg_catalog, pg_temp set row_security = off as $$begin return null; end$$",
+        " set search_path = pg_catalog, pg_temp as $$begin return null; end$$",
         "function billing.check_posting()",
     ),
     "another path of a function": (
