@@ -136,6 +136,40 @@ def test_parquet_texts_are_judged_strictly(tmp_path: Path) -> None:
     assert read(tmp_path / "b", body)[1] == [(1, "wrong_type")]
 
 
+def test_a_parquet_timestamp_before_the_calendar_is_rejected(tmp_path: Path) -> None:
+    import pyarrow
+
+    texts = {name: [CHECK[name]] * 3 for name in ("monitor_id", "location", "status")}
+    at = pyarrow.array([-62_135_596_800, -62_135_596_801, -(2**40)], pyarrow.timestamp("s", "UTC"))
+    found, rejects, _ = read(tmp_path / "a", parquet({**texts, "checked_at": at}))
+    assert [at for _, _, at, _ in found] == [datetime(1, 1, 1, tzinfo=UTC)]
+    assert rejects == [(2, "invalid_instant"), (3, "invalid_instant")]
+
+
+def test_parquet_views_of_texts_are_texts(tmp_path: Path) -> None:
+    import pyarrow
+
+    body = parquet({name: pyarrow.array([value], pyarrow.string_view()) for name, value in CHECK.items()})
+    found, rejects, _ = read(tmp_path / "a", body)
+    assert (len(found), rejects) == (1, [])
+
+
+@pytest.mark.parametrize("type", ["string", "large_string"])
+def test_a_parquet_row_is_judged_by_its_error_too(tmp_path: Path, type: str) -> None:
+    """contracts.md: no valid UTF-8, a NUL, over 1 MiB; of any other type `error` is not judged."""
+    import pyarrow
+
+    bad = [b"timeout", None, b"a\x00b", b"\xff", b"x" * (1 << 19), b"x" * (1 << 20)]
+    errors = pyarrow.array(bad, pyarrow.large_binary()).view(pyarrow.large_string())
+    errors = errors.cast(getattr(pyarrow, type)(), safe=False)
+    rows = {name: [value] * len(bad) for name, value in CHECK.items()}
+    found, rejects, _ = read(tmp_path / "a", parquet({**rows, "error": errors}))
+    assert len(found) == 3
+    assert rejects == [(3, "nul_character"), (4, "invalid_utf8"), (6, "row_too_long")]
+    for odd in (pyarrow.array([7] * len(bad)), pyarrow.array([["a\x00"]] * len(bad))):
+        assert read(tmp_path / "b", parquet({**rows, "error": odd}))[1] == []
+
+
 @pytest.mark.parametrize("limit", [1, 400, 1 << 20])
 def test_parquet_is_read_in_parts_where_its_texts_take_much(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int

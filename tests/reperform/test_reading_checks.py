@@ -51,9 +51,14 @@ def test_formats_are_told_apart_by_content() -> None:
 
 
 def test_a_first_line_that_is_no_json_spoils_no_other() -> None:
-    exports = read(MONITORS, put("monitoring/checks/a", "monitor_id,location\n" + ndjson(CHECK)))
+    exports = read(MONITORS, put("monitoring/checks/a", "monitor,place\n" + ndjson(CHECK)))
     assert exports.checks == UP
     assert rejected_rows(exports) == [1]
+
+
+@pytest.mark.parametrize("body", [f"monitor_id,location\n{ndjson(CHECK)}", "no check\n", 'a "b"\rc\n'])
+def test_what_is_no_object_of_checks_is_rejected_whole(body: str) -> None:
+    assert rejected_rows(read(MONITORS, put("monitoring/checks/a", body))) == [0]
 
 
 def test_equal_checks_are_one_and_conflicting_ones_unknown_whatever_their_objects() -> None:
@@ -139,6 +144,19 @@ def test_parquet_rows_that_cannot_be_used_are_rejected_alone() -> None:
     assert [(rejection.key[-1], rejection.row) for rejection in exports.rejected] == [
         *(("a", 2), ("a", 3), ("b", 1), ("c", 1), ("d", 1), ("e", 1), ("f", 1))
     ]
+
+
+def test_parquet_texts_are_those_that_the_file_calls_texts() -> None:
+    assert checks(parquet_of(pa.array([NOON]), location=pa.array(["fra"], pa.string_view()))) == UP
+    exports = read(MONITORS, put("monitoring/checks/a", parquet_of(pa.array([NOON]), location=pa.array([b"fra"]))))
+    assert exports.checks == {}
+    assert rejected_rows(exports) == [1]
+
+
+def test_a_parquet_without_its_columns_is_rejected_whole() -> None:
+    for column in (pa.array([["fra"]]), pa.array([{"a": "fra"}])):
+        body = parquet_of(pa.array([NOON]), location=column)
+        assert rejected_rows(read(MONITORS, put("monitoring/checks/a", body))) == [0]
 
 
 def test_a_broken_parquet_is_rejected_whole() -> None:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 _BATCH_ROWS = 1 << 17
+# With three ids at their longest, too, a row of such an `error` is not over 1 MiB.
+_SURELY_SHORT = 1 << 19
+_YEAR_1 = -62_135_596_800_000_000
 _TICKS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 
 
@@ -75,7 +78,7 @@ def _check_footer(path: Path) -> None:
 
 
 def _columns(schema: pa.Schema, notes: Notes) -> list[str]:
-    """The contract's columns that the file has."""
+    """The columns that are read: those a check needs, and `error`, for what no row may hold."""
     import pyarrow as pa
 
     names = schema.names
@@ -88,7 +91,15 @@ def _columns(schema: pa.Schema, notes: Notes) -> list[str]:
     for name in names:
         if name not in CHECKS.fields:
             notes.see_field(name)
-    return list(CHECKS.required)
+    has_error = names.count("error") == 1 and _is_text(schema.field("error").type)
+    return [*CHECKS.required, *(["error"] if has_error else [])]
+
+
+def _is_text(type: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    type = type.value_type if pa.types.is_dictionary(type) else type
+    return pa.types.is_string(type) or pa.types.is_large_string(type) or pa.types.is_string_view(type)
 
 
 def _check_metadata(metadata: pq.FileMetaData, columns: Collection[str], size: int) -> list[str]:
@@ -134,17 +145,18 @@ def _vouch(batch: pa.RecordBatch, known: Known, latest: datetime) -> tuple[Check
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    columns = {name: _plain(batch.column(name)) for name in CHECKS.required}
+    columns = {name: _plain(batch.column(name)) for name in batch.schema.names}
     at, is_instant = _instants(columns["checked_at"])
     texts = []
     is_complete = is_instant
     for name in ("monitor_id", "location", "status"):
         column = columns[name]
-        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-        if not is_text:
+        if not _is_text(column.type):
             column = pa.nulls(len(batch), pa.string())
         is_complete = is_complete & np.asarray(column.is_valid())
         texts.append(pc.fill_null(column.cast(pa.large_binary()), b""))
+    if "error" in columns:
+        is_complete = is_complete & _is_clean(columns["error"])
     checks, is_sound = vouch_columns(texts[0], texts[1], at, texts[2], known, latest)
     return checks, is_sound & is_complete
 
@@ -152,11 +164,28 @@ def _vouch(batch: pa.RecordBatch, known: Known, latest: datetime) -> tuple[Check
 def _plain(column: pa.Array) -> pa.Array:
     import pyarrow as pa
 
-    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    return column.cast(pa.large_string()) if pa.types.is_string_view(column.type) else column
+
+
+def _is_clean(texts: pa.Array) -> np.ndarray:
+    """Of which texts it is sure that a row may hold them: short ones, without a NUL, of a batch that is UTF-8."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    content = texts.cast(pa.large_binary())
+    is_clean = pc.less(pc.binary_length(content), _SURELY_SHORT)
+    is_clean = pc.and_(is_clean, pc.invert(pc.match_substring(content, "\0")))
+    try:
+        content.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        is_clean = pc.if_else(content.is_valid(), False, is_clean)
+    return np.asarray(pc.fill_null(is_clean, True))
 
 
 def _instants(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
-    """Microseconds of UTC timestamps, and which they are: texts, naive and finer ones go row by row."""
+    """Microseconds of UTC timestamps, and which they are: texts, naive, finer and ancient ones go row by row."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -165,10 +194,9 @@ def _instants(column: pa.Array) -> tuple[np.ndarray, np.ndarray]:
         return np.zeros(len(column), np.int64), np.zeros(len(column), bool)
     microseconds = column.cast(pa.timestamp("us", "UTC"), safe=False)
     is_exact = pc.equal(microseconds.cast(column.type, safe=False), column)
-    return (
-        np.asarray(pc.fill_null(microseconds.cast(pa.int64()), 0)),
-        np.asarray(pc.fill_null(is_exact, False)),
-    )
+    at = np.asarray(pc.fill_null(microseconds.cast(pa.int64()), 0))
+    # Nothing after the export is vouched for; before the year 1 there is no date either.
+    return at, np.asarray(pc.fill_null(is_exact, False)) & (at >= _YEAR_1)
 
 
 def _row(batch: pa.RecordBatch, index: int) -> dict[str, Any]:
@@ -180,7 +208,7 @@ def _row(batch: pa.RecordBatch, index: int) -> dict[str, Any]:
         scalar = batch.column(name)[index]
         if pa.types.is_dictionary(scalar.type):
             scalar = scalar.value
-        if pa.types.is_string(scalar.type) or pa.types.is_large_string(scalar.type):
+        if _is_text(scalar.type):
             row[name] = scalar.as_buffer()[: MAX_ROW_BYTES + 1].to_pybytes() if scalar.is_valid else None
         elif pa.types.is_timestamp(scalar.type) and scalar.is_valid:
             row[name] = _instant_text(scalar).encode()

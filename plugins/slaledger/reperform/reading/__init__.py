@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -42,9 +43,17 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
         return {name: record for name, (_, record) in found.items()}
 
     exports.object_versions = {source.key: source.version_id for source in all_objects if source.is_latest}
-    exports.monitors = winners("catalog/monitors/", csv_rows, parse=catalog.monitor, key=attrgetter("monitor_id"))
+    exports.monitors = winners(
+        "catalog/monitors/",
+        partial(csv_rows, required=catalog.MONITOR),
+        parse=catalog.monitor,
+        key=attrgetter("monitor_id"),
+    )
     exports.components = winners(
-        "catalog/components/", csv_rows, parse=catalog.component, key=attrgetter("component_id")
+        "catalog/components/",
+        partial(csv_rows, required=catalog.COMPONENT),
+        parse=catalog.component,
+        key=attrgetter("component_id"),
     )
     exports.checks, exports.conflicts = checks.read(
         below("monitoring/checks/"), monitors=exports.monitors, rejected=rejected
@@ -58,7 +67,10 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
     exports.ticket_events = list(events.values())
     exports.places.update({("tickets/", name): exports.places["tickets/events/", name] for name in events})
     accounts = winners(
-        "accounts/accounts/", csv_rows, parse=customers.account, key=lambda account: account[0].account_id
+        "accounts/accounts/",
+        partial(csv_rows, required=customers.ACCOUNT),
+        parse=customers.account,
+        key=lambda account: account[0].account_id,
     )
     exports.accounts = {account_id: account for account_id, (account, _) in accounts.items()}
     exports.organizations = organizations(accounts.values())
@@ -68,7 +80,10 @@ def read(objects: Iterable[ExportObject], *, shipped_terms: Sequence[bytes]) -> 
         exports.places["tickets/", (event.ticket_id, event.event_id)] = rank[1:]
     exports.contracts = winners("accounts/contracts/", ndjson, parse=customers.contract, key=attrgetter("contract_id"))
     exports.fees = winners(
-        "accounts/fees/", csv_rows, parse=customers.fee, key=attrgetter("contract_id", "service_month")
+        "accounts/fees/",
+        partial(csv_rows, required=customers.FEE),
+        parse=customers.fee,
+        key=attrgetter("contract_id", "service_month"),
     )
     exports.claims = customers.messages(ranked("claims/", ndjson, customers.claim_message))
     exports.terms = terms.read(

@@ -6,6 +6,9 @@ from slaledger.reperform.reading import fields
 from slaledger.reperform.reading.rows import Fields, Unusable
 from slaledger.reperform.records import Component, ExportObject, Monitor
 
+MONITOR = ("monitor_id", "service", "region", "locations", "interval_seconds")
+COMPONENT = ("component_id", "name", "service", "region")
+
 
 def monitor(row: Fields, _: ExportObject) -> Monitor:
     """A monitor; stale after two intervals, a quorum of two locations, or of its only one (M2, M3, M4)."""

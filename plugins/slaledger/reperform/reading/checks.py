@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -28,6 +27,7 @@ REQUIRED = ("monitor_id", "location", "checked_at", "status")
 STATUSES = frozenset({"up", "down", "degraded", "unknown"})
 FUTURE = 300 * SECOND
 PARQUET_MAGIC = b"PAR1"
+NO_TEXT = object()  # a value that is neither a text nor an instant
 TIMESTAMP_UNITS = ("s", "ms", "us", "ns")  # each a thousandth of the one before
 
 Checks = dict[tuple[str, str], list[tuple[Instant, str]]]
@@ -70,22 +70,35 @@ def read(
 
 
 def frame(body: bytes) -> Iterator[Framed]:
-    """The rows; a CSV is what has all required fields in its first line."""
+    """The rows; a CSV is what has a required field in its first line, NDJSON what has a line that begins an object.
+
+    Raises `Unreadable` for anything else.
+    """
     if body.startswith(PARQUET_MAGIC):
         return parquet(body)
-    first_line = plain(body).lstrip().split(b"\n", 1)[0]
-    header = next(csv.reader([first_line.decode(errors="replace").strip()]), [])
-    return csv_rows(body) if set(REQUIRED) <= set(header) else ndjson(body)
+    text = plain(body).lstrip()
+    header = {cell.strip(b'" \r') for cell in text.split(b"\n", 1)[0].split(b",")}
+    if not text.startswith((b"{", b"[")):
+        if header & {name.encode() for name in REQUIRED}:
+            return csv_rows(body, REQUIRED)
+        if text and not any(line.lstrip().startswith(b"{") for line in text.split(b"\n")):
+            raise Unreadable("it is neither NDJSON nor Parquet nor a CSV of checks")
+    return ndjson(body)
 
 
 def parquet(body: bytes) -> Iterator[Framed]:
     """The rows of a Parquet file, as a CSV would have them."""
     import pyarrow
     from pyarrow import parquet as files
+    from pyarrow import types
 
     try:
         file = files.ParquetFile(io.BytesIO(body))
-        columns = [name for name in (*REQUIRED, "error") if name in file.schema_arrow.names]
+        schema = file.schema_arrow
+        for name in REQUIRED:
+            if schema.names.count(name) != 1 or types.is_nested(schema.field(name).type):
+                raise Unreadable(f"it has no one plain column {name}")
+        columns = [name for name in (*REQUIRED, "error") if schema.names.count(name) == 1]
         table = file.read(columns=columns)
         values = {name: column_values(table.column(name)) for name in columns}
     except (pyarrow.ArrowException, OSError, ValueError, LookupError) as error:
@@ -100,7 +113,7 @@ def parquet(body: bytes) -> Iterator[Framed]:
 
 
 def column_values(column: Any) -> list[Any]:
-    """A column's values: texts as bytes, UTC timestamps as (ticks, ticks a second), others as they are."""
+    """A column's values: texts as bytes, UTC timestamps as (ticks, ticks a second); of others, which they are not."""
     from pyarrow import types
 
     if types.is_dictionary(column.type):
@@ -109,9 +122,9 @@ def column_values(column: Any) -> list[Any]:
         ticks_a_second = 1000 ** TIMESTAMP_UNITS.index(column.type.unit)
         ticks = column.cast("int64").to_pylist()
         return [None if value is None else (value, ticks_a_second) for value in ticks]
-    if types.is_string(column.type) or types.is_large_string(column.type):
-        column = column.cast("large_binary")
-    return column.to_pylist()
+    if any(is_text(column.type) for is_text in (types.is_string, types.is_large_string, types.is_string_view)):
+        return column.cast("large_binary").to_pylist()
+    return [None if is_null else NO_TEXT for is_null in column.is_null().to_pylist()]
 
 
 def check_length(row: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from slaledger.reperform.reading import fields
 from slaledger.reperform.reading.rows import Fields, Rank
 from slaledger.reperform.records import Account, ClaimMessage, Contract, ExportObject, Fee, TicketEvent
 
+ACCOUNT = ("account_id", "company_name")
+FEE = ("contract_id", "service_month", "monthly_fee", "currency")
 EVENT_TYPES = frozenset(
     {"created", "public_reply", "internal_note", "severity_changed", "merged_into", "marked_spam", "status_changed"}
 )

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import json
 import re
 import string
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from slaledger.reperform.records import ExportObject, Rejected
 
-SURROGATE = re.compile("[\ud800-\udfff]")
 MAX_ROW_BYTES = 1 << 20
 GZIP_MAGIC = b"\x1f\x8b"
 MAX_DIGITS = 30
@@ -24,7 +22,10 @@ MAX_DEPTH = 256
 BOM = b"\xef\xbb\xbf"
 UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 # Archives that hold a text as it is, and mark-up: what stands in them on lines of its own is no row.
-NO_TEXT = re.compile(rb"\s*(?:PK\x03\x04|7z\xbc\xaf|%PDF|<|.{257}ustar)", re.DOTALL)
+NO_TEXT = re.compile(
+    rb"\s*(?:\x1f\x8b|PK\x03\x04|BZh|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|7z\xbc\xaf|%PDF|PAR1|<|.{257}ustar)",
+    re.DOTALL,
+)
 
 Record = TypeVar("Record")
 Fields = Mapping[str, Any]
@@ -153,7 +154,7 @@ def ndjson(body: bytes) -> Iterator[Framed]:
     rows: list[tuple[int, Fields | Unusable]] = []
     begins_document = False
     for number, line in enumerate(plain(body).split(b"\n"), start=1):
-        if not line.strip():
+        if not line.strip(b" \t\r"):
             continue
         begins_document = begins_document or (not rows and (line.startswith(b"[") or line.strip() == b"{"))
         try:
@@ -182,41 +183,66 @@ def json_row(line: bytes) -> Fields:
     return value
 
 
-def csv_rows(body: bytes) -> Iterator[Framed]:
-    """The records after the header, by their first line's number; each must have as many cells as that."""
-    # Bytes that are no UTF-8 become surrogates, so that they spoil their own record alone.
-    text = plain(body).decode(errors="surrogateescape")
-    is_clean = "\0" not in text and not SURROGATE.search(text)
-    lines = list(io.StringIO(text, newline="\n"))
-    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
-    reader = csv.reader(lines, strict=True)
+def csv_rows(body: bytes, required: Collection[str]) -> Iterator[Framed]:
+    """The records after the header, by their first line's number; each must have as many cells as that.
+
+    Raises `Unreadable` where the header cannot be read, has a column twice or lacks a required one, or where quotes
+    make no sense: then nobody knows which lines are a record.
+    """
     header: list[str] | None = None
-    while True:
-        before = reader.line_num
+    rows: list[tuple[int, Fields | Unusable]] = []
+    for number, record in csv_records(plain(body)):
         try:
-            cells = next(reader)
-            if not cells:
-                continue
-            if header is None:
-                header = cells
-                continue
-            record = "".join(lines[before : reader.line_num])
-            if len(record.encode(errors="surrogateescape")) > MAX_ROW_BYTES:
-                raise Unusable("it is over 1 MiB")
-            if len(cells) != len(header):
-                raise Unusable(f"it has {len(cells)} cells under a header of {len(header)}")
-            if not is_clean:
-                check_texts(cells)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if header is None:
-                raise Unreadable(f"its header is no CSV: {error}") from error
-            yield before + 1, Unusable(f"it is no CSV record: {error}")
+            found = cells(record)
+            if header is not None:
+                if len(found) != len(header):
+                    raise Unusable(f"it has {len(found)} cells under a header of {len(header)}")
+                rows.append((number, dict(zip(header, found, strict=True))))
         except Unusable as why:
-            yield before + 1, why
+            if header is None:
+                raise Unreadable(f"its header: {why}") from None
+            rows.append((number, why))
         else:
-            yield before + 1, dict(zip(header, cells, strict=True))
+            header = found if header is None else header
+            if len(set(header)) < len(header) or not set(required) <= set(header):
+                raise Unreadable(f"its header has a column twice, or not all of {', '.join(required)}")
+    yield from rows
+
+
+def csv_records(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines, put together while a quote is open, with the number of their first; blank ones are none."""
+    open_since, parts = 0, []
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        line = line.removesuffix(b"\r")
+        if not line and not parts:
+            continue
+        open_since = open_since if parts else number
+        parts.append(line)
+        if sum(part.count(b'"') for part in parts) % 2 == 0:
+            yield open_since, b"\n".join(parts)
+            parts = []
+    if parts:
+        raise Unreadable(f"a quote of line {open_since} is never closed")
+
+
+def cells(record: bytes) -> list[str]:
+    """The cells of a record."""
+    if len(record) > MAX_ROW_BYTES:
+        raise Unusable("it is over 1 MiB")
+    # Bytes that are no UTF-8 become surrogates, which no text may hold.
+    text = record.decode(errors="surrogateescape")
+    check_text(text)
+    if '"' not in text:
+        if "\r" in text:
+            raise Unusable("a carriage return stands outside quotes")
+        return text.split(",")
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
+    reader = csv.reader((f"{line}\n" for line in text.split("\n")), strict=True)
+    try:
+        (found,) = reader
+    except (csv.Error, ValueError) as error:
+        raise Unreadable(f"its quotes cannot be read: {error}") from error
+    return found
 
 
 def json_document(body: bytes, names: Sequence[str]) -> tuple[Fields, dict[str, list[Any]]]:
