@@ -26,7 +26,12 @@ from tests.support.copies import copied
 pytestmark = pytest.mark.timeout(1800)
 
 WRITERS = 8
-OWED = {"K-1": Decimal("50.00"), "K-2": Decimal("50.00"), "K-3": Decimal("50.00")}
+CONTRACTS = ("K-1", "K-2", "K-3")
+# What each is owed by the builds of a month, one after the other, and its uptime: a credit and two adjustments, each
+# with a revision of the statement.
+BUILDS = (
+    (Decimal("50.00"), Decimal("99.5")), (Decimal("80.00"), Decimal("99.2")), (Decimal("120.00"), Decimal("98.8"))
+)  # fmt: skip
 # What a writer may say: that there is a line with this key, or, when it is the first, what the database says of lines
 # that nobody is owed.
 NAMED = (ledger.IdempotencyPayloadMismatch, ledger.LinesDoNotAddUp, ledger.RefusedAtCommit)
@@ -84,17 +89,25 @@ def writers() -> Iterator[Callable]:
         yield together
 
 
-def candidate(settings: Settings, number: int) -> tuple[str, date]:
-    """The run's id and the service month of a validated candidate: three contracts, in a month of its own."""
-    month = date(2026 + number // 12, number % 12 + 1, 1)
+def candidate(settings: Settings, number: int) -> tuple[str, date, int]:
+    """The run's id, the service month and which build of it: a validated candidate of three contracts."""
+    of_all, step = divmod(number, len(BUILDS))
+    month = date(2026 + of_all // 12, of_all % 12 + 1, 1)
+    amount, uptime_percent = BUILDS[step]
     run_id = build(
         settings,
-        *(AccountMonth(contract_id=contract) for contract in OWED),
+        *(AccountMonth(contract_id=each, amount=amount, uptime_percent=uptime_percent) for each in CONTRACTS),
         service_month=month,
         as_of=datetime(2099, 1, 1, tzinfo=UTC),
     )
     validate(settings, run_id)
-    return run_id, month
+    return run_id, month, step
+
+
+def expected(step: int) -> list[tuple[str, int, Decimal]]:
+    """(contract, ordinal, amount) of a month's lines after its builds up to this one: what each owes more."""
+    owed = [Decimal(0), *(amount for amount, _ in BUILDS[: step + 1])]
+    return [(each, ordinal, owed[ordinal] - owed[ordinal - 1]) for each in CONTRACTS for ordinal in range(1, step + 2)]
 
 
 def drafts_of(settings: Settings, run_id: str) -> list[chain.Draft]:
@@ -126,17 +139,25 @@ def posted(settings: Settings, month: date) -> list[tuple[str, int, Decimal]]:
     )
 
 
+def revisions(settings: Settings, month: date) -> list[tuple[str, int]]:
+    """(contract, revision) of the month's statements."""
+    return rows(
+        settings,
+        "select contract_id, revision from billing.sla_statements where service_month = %s order by 1, 2",
+        month,
+    )
+
+
 def check_same(settings: Settings, rounds: int) -> int:
-    """All eight post what is owed: one does it, seven find it done. How many postings were made."""
+    """All eight post what is owed more: one does it, seven find it done. How many postings were made."""
     with writers() as together:
         for number in range(rounds):
-            run_id, month = candidate(settings, number)
+            run_id, month, step = candidate(settings, number)
             outcomes = together(settings, run_id, [], [None] * WRITERS)
             assert [each.error for each in outcomes] == [None] * WRITERS, "a repeat of the same must do nothing"
-            assert sorted(each.lines for each in outcomes) == [0] * (WRITERS - 1) + [len(OWED)]
-            assert posted(settings, month) == [(contract, 1, amount) for contract, amount in OWED.items()]
-            statements = "select contract_id, revision from billing.sla_statements where service_month = %s order by 1"
-            assert rows(settings, statements, month) == [(contract, 1) for contract in OWED]
+            assert sorted(each.lines for each in outcomes) == [0] * (WRITERS - 1) + [len(CONTRACTS)]
+            assert posted(settings, month) == expected(step)
+            assert revisions(settings, month) == [(contract, ordinal) for contract, ordinal, _ in expected(step)]
     return rounds * WRITERS
 
 
@@ -145,16 +166,17 @@ def check_differing(settings: Settings, rounds: int, chance: random.Random) -> i
     raised = 0
     with writers() as together:
         for number in range(rounds):
-            run_id, month = candidate(settings, number)
+            run_id, month, step = candidate(settings, number)
             drafts = drafts_of(settings, run_id)
-            assert [draft.amount for draft in drafts] == list(OWED.values())
+            assert [(draft.contract_id, draft.ordinal, draft.amount) for draft in drafts] == [
+                line for line in expected(step) if line[1] == step + 1
+            ]
             honest = chance.randrange(1, WRITERS)
             extras = [Decimal(0)] * honest + [Decimal(other) for other in range(1, WRITERS - honest + 1)]
             chance.shuffle(extras)
             outcomes = together(settings, run_id, drafts, extras)
-            lines = posted(settings, month)
-            assert [(contract, ordinal) for contract, ordinal, _ in lines] == [(contract, 1) for contract in OWED]
-            assert {contract: amount for contract, _, amount in lines} == OWED
+            assert posted(settings, month) == expected(step)
+            assert revisions(settings, month) == [(contract, ordinal) for contract, ordinal, _ in expected(step)]
             for outcome in outcomes:
                 if outcome.extra == 0:
                     assert outcome.error is None, outcome
@@ -162,7 +184,7 @@ def check_differing(settings: Settings, rounds: int, chance: random.Random) -> i
                     assert outcome.error is not None, f"{outcome.extra} more a line was ignored without a word"
                     assert outcome.is_named, outcome
                     raised += 1
-            assert sum(outcome.lines for outcome in outcomes) == len(OWED)
+            assert sum(outcome.lines for outcome in outcomes) == len(CONTRACTS)
     return raised
 
 
