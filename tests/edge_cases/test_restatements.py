@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from slaledger import objects
+from slaledger import cli, evidence, ledger, objects, settings
 from slaledger.reperform import reading, route
 from slaledger.reperform.objects import from_bucket
 from slaledger.settings import PROJECT_DIR
@@ -19,6 +20,8 @@ from slaledger.warehouse import connect
 from tests.edge_cases.cases import MARCH
 from tests.edge_cases.restating import FIRST, HIGH, LOW, NEEDLE, OPEN, SECOND, TEN, THIRD, Story, tell
 from tests.edge_cases.world import instant
+from tests.ledger.books import rows, validate
+from tests.support.copies import copied
 from tests.support.pipeline import Pipeline
 
 # A landing and a build for each step, on whatever machine.
@@ -305,3 +308,60 @@ def test_texts_and_addresses_are_nowhere_but_in_the_objects(story: Story) -> Non
     assert written
     assert [path for path in written if NEEDLE.encode() in path.read_bytes()] == []
     assert not any(NEEDLE.encode() in (body or b"") for body in story.books[THIRD].drops.values())
+
+
+def verify(story: Story, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> tuple[int, str]:
+    """`sla verify`: its exit code, and what it says."""
+    monkeypatch.setattr(settings, "load", lambda: story.pipeline.settings)
+    result = CliRunner().invoke(cli.app, ["verify", *arguments])
+    return result.exit_code, result.output
+
+
+def test_what_was_posted_comes_of_the_objects_again(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sla verify`, of a line and of all: months restated, objects overwritten, decreases approved."""
+    query = "select line_item_id from billing.credit_line_items where entry_type <> 'goodwill' order by chain_position"
+    line = str(rows(story.pipeline.settings, query)[-1][0])
+    ((closings,),) = rows(story.pipeline.settings, "select count(*) from billing.postings where kind = 'close'")
+    assert closings > 2
+    for arguments, said in (
+        ((), ""),
+        ((line,), f" Recomputed from the objects by the second route: {closings} closings, the same."),
+        (("--all",), f" Recomputed from the objects by the second route: {closings} closings, the same."),
+    ):
+        code, output = verify(story, monkeypatch, *arguments)
+        assert (code, output.startswith("The books hold: ")) == (0, True), output
+        assert said in output
+    assert verify(story, monkeypatch, line, "--all")[0] == 2
+    with pytest.raises(evidence.UnknownLine):
+        evidence.verify_line(story.pipeline.settings, "35c9")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        ("line ", "update marts.fct_credits set amount = amount + 7"),
+        ("statement ", "update marts.fct_account_months set counted_seconds = counted_seconds + 1"),
+    ],
+)
+def test_what_was_posted_of_wrong_marts_is_named(story: Story, kind: str, wrong: str) -> None:
+    """The objects alone can tell: it was validated, it is what the marts owe, and every hash is right."""
+    with copied(story.pipeline.settings) as books:
+        ((run_id,),) = rows(books, "select run_id from audit.current_build")
+        with connect(books.warehouse) as connection:
+            connection.execute(f"{wrong} where contract_id = 'C-e137'")
+        validate(books, run_id)
+        result = ledger.post_month(books, run_id=run_id)
+        assert result.statements_appended + result.lines_appended == 1
+        assert evidence.verify_books(books).is_intact
+        report = evidence.verify_all(books)
+    assert report.first_bad_row and report.first_bad_row.startswith(kind), report
+    assert f"posting {result.posting_number} rests on do not give it" in str(report)
+
+
+def test_an_object_that_is_gone_is_named(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a lifecycle rule removed an old version."""
+    listed = objects.list_versions
+    gone = next(version for version in listed(story.pipeline.settings.exports) if version.key.endswith("/e72.json"))
+    monkeypatch.setattr(objects, "list_versions", lambda *a, **k: [each for each in listed(*a, **k) if each != gone])
+    report = evidence.verify_all(story.pipeline.settings)
+    assert report.first_bad_row == f"object {gone.key}, version {gone.version_id}", report
