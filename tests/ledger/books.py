@@ -11,6 +11,7 @@ from pathlib import Path
 
 from slaledger import ledger
 from slaledger.gates.committed import committed
+from slaledger.gates.quarantine import LIMIT_SETTING
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -172,6 +173,7 @@ def validate(settings: Settings, run_id: str, *, is_success: bool = True, gates:
                 }
                 for each in committed().GATES[gate]
             ]
+            connection.execute("select set_config(%s, '100', true)", (LIMIT_SETTING,))
             connection.execute(
                 """
                 insert into audit.validations (

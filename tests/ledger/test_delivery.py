@@ -222,7 +222,7 @@ def test_a_drop_that_does_not_say_what_the_lines_say_is_found(drop_settings, nam
     delivery._record(drop_settings, posting, made[delivery.manifest_key(posting)])
     assert delivery.deliver(drop_settings, run_id=run_id) == []
     report = evidence.verify_books(drop_settings)
-    assert report.first_bad_row == "delivery of posting 1"
+    assert report.first_bad_row == "drop of posting 1"
 
 
 def test_a_parquet_file_of_another_release_is_no_forgery(drop_settings):

@@ -86,6 +86,9 @@ billing.goodwill_due            -     -      -           -         -        X   
 billing.hold_ledger             -     -      -           -         -        X      -     -
 gate.shortcomings               -     -      -           X         -        X      -     X
 gate.objections                 -     -      -           X         -        X      -     X
+gate.quarantine                 -     -      -           X         -        -      -     -
+gate.quarantine_shortcomings    -     -      -           X         -        X      -     X
+gate.validation_id              -     -      -           X         -        -      -     -
 marts.hold_still                X     -      -           -         -        X      -     -
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import random
 import uuid
@@ -19,7 +20,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from slaledger import approvals, delivery, evidence, ledger
-from slaledger.ledger import anchored_books, canonical, chain, fences, verification
+from slaledger.ledger import anchored_books, canonical, chain, fences, postings, verification
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from tests.ledger.books import AS_OF, MARCH, MARTS_SQL, AccountMonth, build, publish_terms, rows, validate
@@ -34,6 +35,7 @@ TABLES = {
     "billing.evidence": ("evidence", "evidence_sha256"),
     "billing.deliveries": ("delivery of posting", "posting_number"),
     "audit.decisions": ("decision", "decision_id"),
+    "audit.validations": ("validation", "validation_id"),
     "billing.ledger": ("posting", None),
 }
 
@@ -117,7 +119,9 @@ def lawless(settings: Settings) -> Iterator[Settings]:
                         where
                             conrelid in (
                                 select oid from pg_class
-                                where relnamespace = 'billing'::regnamespace or oid = 'audit.decisions'::regclass
+                                where
+                                    relnamespace = 'billing'::regnamespace
+                                    or oid in ('audit.decisions'::regclass, 'audit.validations'::regclass)
                             )
                             and contype in ('c', 'u', 'p', 'f')
                     loop
@@ -127,6 +131,7 @@ def lawless(settings: Settings) -> Iterator[Settings]:
                     end loop;
                 end $$;
                 alter table audit.decisions alter column decision_id drop identity;
+                alter table audit.validations alter column validation_number drop identity;
                 create schema kept;
                 """
             )
@@ -167,8 +172,10 @@ def other(value: Any, kind: str, is_nullable: bool, chance: random.Random) -> An
             return uuid.UUID(int=chance.getrandbits(128))
         case "text[]":
             return [*value, "f" * 64] if not value or chance.random() < 0.5 else value[1:]
+        case "jsonb" if isinstance(value, list):
+            return Jsonb(value[1:])
         case "jsonb":
-            return Jsonb({**value, chance.choice(["USD", "EUR"]): str(chance.randrange(10**6, 10**9))})
+            return Jsonb({**(value or {}), chance.choice(["USD", "EUR"]): str(chance.randrange(10**6, 10**9))})
     raise AssertionError(f"no other value of {kind}")
 
 
@@ -234,9 +241,9 @@ def swapped(settings: Settings, chance: random.Random) -> Tamper:
     )
 
 
-def deleted(settings: Settings, chance: random.Random) -> Tamper:
-    """One row is gone: a line from the middle or the end, a posting, a statement, evidence, a decision."""
-    table = chance.choice([table for table in TABLES if table not in ("billing.ledger", "billing.deliveries")])
+def deleted(settings: Settings, chance: random.Random, table: str | None = None) -> Tamper:
+    """One row is gone: a line from the middle or the end, a posting, a statement, evidence, a decision, a record."""
+    table = table or chance.choice([table for table in TABLES if table not in ("billing.ledger", "billing.deliveries")])
     key = TABLES[table][1]
     gone = chance.choice(rows(settings, f"select {key} from {table} order by {key}"))[0]
     return Tamper(
@@ -283,13 +290,55 @@ def added(settings: Settings, chance: random.Random) -> Tamper:
     return Tamper("a line added to the end", do)
 
 
+def forged(settings: Settings, chance: random.Random, column: str | None = None) -> Tamper:
+    """The last line under another id, or on another contract's evidence; its hash and its posting's are right."""
+    column = column or chance.choice(["line_item_id", "evidence_sha256"])
+    with connect(settings.warehouse) as connection:
+        last = list(chain.read_lines(connection))[-1]
+        posting = postings.last_posting(connection)
+        others = [line.evidence_sha256 for line in chain.read_lines(connection) if line.contract_id != last.contract_id]
+    changed = {"line_item_id": uuid.UUID(int=chance.getrandbits(128)), "evidence_sha256": chance.choice(others)}[column]
+    line = replace(last, **{column: changed})
+    line = replace(line, line_hash=line.computed_hash())
+    closed = replace(posting, head_hash=line.line_hash)
+    closed = replace(closed, posting_hash=closed.computed_hash())
+
+    def do(connection: psycopg.Connection) -> None:
+        connection.execute(
+            f"update billing.credit_line_items set {column} = %s, line_hash = %s where chain_position = %s",
+            (changed, line.line_hash, line.chain_position),
+        )
+        connection.execute(
+            "update billing.postings set head_hash = %s, posting_hash = %s where posting_number = %s",
+            (closed.head_hash, closed.posting_hash, closed.posting_number),
+        )
+
+    return Tamper(f"{column} of the last line set to {changed}", do, frozenset({f"line {line.line_item_id}"}))
+
+
 FIELDS = [table for table in TABLES for _ in range({"billing.ledger": 1, "billing.deliveries": 2}.get(table, 5))]
+KINDS = (
+    *(functools.partial(one_field, table=table) for table in TABLES),
+    *(functools.partial(one_field, table="billing.deliveries", column=name) for name in ("bucket", "manifest_sha256")),
+    *(functools.partial(forged, column=name) for name in ("line_item_id", "evidence_sha256")),
+    *(functools.partial(deleted, table=table) for table in ("audit.validations", "billing.credit_line_items")),
+    swapped,
+    last_posting_deleted,
+    added,
+)
 
 
-def any_tamper(settings: Settings, chance: random.Random) -> Tamper:
-    if chance.random() < 0.7:
-        return one_field(settings, chance, chance.choice(FIELDS))
-    return chance.choice([swapped, swapped, deleted, deleted, last_posting_deleted, added])(settings, chance)
+def any_tampers(settings: Settings, chance: random.Random, count: int) -> Iterator[Tamper]:
+    """So many, each kind at least once."""
+    assert count >= len(KINDS)
+    for number in range(count):
+        if number < len(KINDS):
+            kind = KINDS[number]
+        elif chance.random() < 0.7:
+            kind = functools.partial(one_field, table=chance.choice(FIELDS))
+        else:
+            kind = chance.choice([swapped, swapped, deleted, deleted, forged, last_posting_deleted, added])
+        yield kind(settings, chance)
 
 
 def check_detected(settings: Settings, tampers: Sequence[Tamper]) -> int:
@@ -308,7 +357,7 @@ def check_detected(settings: Settings, tampers: Sequence[Tamper]) -> int:
 @scaled("tampers", every_push=50, deep=500)
 def test_whatever_a_superuser_changes_is_found_and_named(history, tampers, chance, figure):
     with lawless(history.books) as books:
-        found = check_detected(books, [any_tamper(books, chance) for _ in range(tampers)])
+        found = check_detected(books, list(any_tampers(books, chance, tampers)))
     figure(f"{found} of {tampers} random tampers as superuser detected, each changed row named")
 
 
@@ -335,8 +384,8 @@ def test_an_old_dump_without_anchors_is_not_found(history, monkeypatch):
 
 
 def without_evidence(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(verification, "_require_evidence", lambda *_: None)
-    patch.setattr(verification, "_require_all_evidence", lambda *_: None)
+    patch.setattr(verification, "require_evidence", lambda *_: None)
+    patch.setattr(verification, "require_all_evidence", lambda *_: None)
 
 
 def without_decisions(patch: pytest.MonkeyPatch) -> None:
@@ -363,9 +412,14 @@ def without_drops(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(anchored_books, "_require_drops", lambda *_: None)
 
 
+def without_validations(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "require_validations", lambda *_: None)
+
+
 @pytest.mark.parametrize(
     ("plant", "table", "column"),
     [
+        (without_validations, "audit.validations", "expectations"),
         (without_evidence, "billing.evidence", "document"),
         (without_decisions, "audit.decisions", "because"),
         (without_statements, "billing.sla_statements", "uptime_percent"),
@@ -398,7 +452,7 @@ def test_a_chain_hash_that_leaves_out_a_column_is_found(history, chance, monkeyp
     with copied(history.older) as hashed_so:
         with connect(hashed_so.warehouse) as connection:
             # The database itself would refuse such a hash.
-            for table in TABLES:
+            for table in TABLES.keys() - {"audit.validations"}:
                 connection.execute(f"alter table {table} disable trigger all")
             for table in ("deliveries", "credit_line_items", "sla_statements", "postings"):
                 connection.execute(f"delete from billing.{table}")
@@ -443,8 +497,8 @@ FENCES: dict[str, tuple[str, str]] = {
         "constraint postings_hash_version on billing.postings",
     ),
     "an index that runs code": (
-        "create index zz on billing.postings ((length(billing.line_hash(null))))",
-        "index billing.zz on billing.postings",
+        "create index zz on {table} ((length(billing.line_hash(null))))",
+        "index {schema}.zz on {table}",
     ),
     "a column that may be null": (
         "alter table billing.postings alter column prepared_by drop not null",
@@ -519,6 +573,7 @@ def check_fence(settings: Settings, kind: str, chance: random.Random) -> None:
             ).fetchall()
         )[0]
         words = {"table": table, "trigger": trigger, "constraint": constraint, "function": function}
+        words["schema"] = table.partition(".")[0]
         connection.execute(change.format(**words))
         found = fences.faults(connection)
         connection.rollback()

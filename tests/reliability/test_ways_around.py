@@ -22,7 +22,8 @@ from slaledger import gates, ledger, terms, transform
 from slaledger.gates import evaluation
 from slaledger.gates import run as gate_run
 from slaledger.gates.committed import committed
-from slaledger.ledger import posting, preconditions
+from slaledger.gates.quarantine import LIMIT_SETTING
+from slaledger.ledger import fences, posting, preconditions
 from slaledger.settings import Exports, Settings
 from slaledger.warehouse import connect, migrate
 from tests.ledger.books import AS_OF, MARCH, MARTS_SQL, AccountMonth, build, lines, rows
@@ -141,7 +142,13 @@ def _by_hand(settings: Settings, *statements: str, role: str | None = None) -> N
 
 
 def _record(
-    month: Month, run_id: str, *, gate: str = "marts", role: str | None = "sla_validator", **other: object
+    month: Month,
+    run_id: str,
+    *,
+    gate: str = "marts",
+    role: str | None = "sla_validator",
+    limit: str = "10",
+    **other: object,
 ) -> None:
     """A record like the one of the run that passed, for another run, and what else is other, by hand."""
     like = rows(
@@ -159,6 +166,7 @@ def _record(
         **other,
     }
     with connect(month.settings.warehouse, role=role) as connection:
+        connection.execute("select set_config(%s, %s, true)", (LIMIT_SETTING, limit))
         connection.execute(
             """
             insert into audit.validations (
@@ -337,6 +345,29 @@ def record_changed_by_hand(month: Month, patch: pytest.MonkeyPatch) -> None:
     month.post()
 
 
+def record_without_the_quarantine_limit(month: Month, patch: pytest.MonkeyPatch) -> None:
+    run_id = month.open_other_run(is_raw_validated=False)
+    with contextlib.suppress(psycopg.errors.CheckViolation):
+        _record(month, run_id, gate="raw", limit="")
+    month.by_hand(BUILT)
+    _record(month, run_id)
+    month.post(run_id)
+
+
+def record_over_the_quarantine_limit(month: Month, patch: pytest.MonkeyPatch) -> None:
+    """Half of a feed cannot be used, and nobody approved that."""
+    run_id = month.open_other_run(is_raw_validated=False)
+    month.by_hand(
+        "update raw.source_objects set rows_read = 1000, rows_loaded = 500, rows_duplicate = 0, rows_quarantined = 500"
+        " where feed = 'notices'"
+    )
+    with contextlib.suppress(psycopg.errors.CheckViolation):
+        _record(month, run_id, gate="raw")
+    month.by_hand(BUILT)
+    _record(month, run_id)
+    month.post(run_id)
+
+
 def line_inserted_as_the_biller(month: Month, patch: pytest.MonkeyPatch) -> None:
     """The line that is due has been posted; the biller adds another like it, chained to it."""
     month.post()
@@ -495,6 +526,8 @@ WAYS = [
     Way(models_not_built_in_this_run, "dbt has not built the models since", _demand_no_record_anywhere),
     Way(one_mart_not_built_again, "failed: .*", _demand_no_record_anywhere),
     Way(record_by_another_hand, NO_RECORD, _let_anybody_keep_records),
+    Way(record_without_the_quarantine_limit, f"{NO_RECORD} raw gate", _demand_no_record_anywhere),
+    Way(record_over_the_quarantine_limit, f"{NO_RECORD} raw gate", _demand_no_record_anywhere),
     Way(record_changed_by_hand, "failed: credit_amounts_are_exact", _demand_no_record_anywhere),
     Way(line_inserted_as_the_biller, "outside every posting", _check_no_posting, posted=1),
     Way(posting_inserted_as_the_biller, "no successful validation by both gates", _check_no_posting),
@@ -531,9 +564,15 @@ def test_without_its_fence_the_way_is_open_and_the_check_sees_it(month: Month, w
     way.fence(month, monkeypatch)
     with pytest.raises(AssertionError, match="a line was posted"):
         assert_closed(month, way, monkeypatch)
+    # What its owner did to the database, `sla verify` tells.
+    with connect(month.settings.warehouse) as connection:
+        told = fences.faults(connection)
+    assert told or way.fence in (_demand_no_record, _post_for_any_run)
 
 
 def test_the_month_itself_is_posted(month: Month, figure: Callable[[str], None]):
+    with connect(month.settings.warehouse) as connection:
+        assert fences.faults(connection) == []
     month.post()
     assert lines(month.settings) == [("c-ent", "credit", Decimal("100.00"), "USD")]
     figure(f"{len(WAYS)} of {len(WAYS)} ways around the gate closed")

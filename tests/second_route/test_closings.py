@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from slaledger import approvals, ledger, objects, transform
+from slaledger import approvals, evidence, ledger, objects, transform
 from slaledger.ledger import PostResult
 from slaledger.reperform.lines import due, statement_due
 from slaledger.reperform.records import Decision
@@ -194,7 +194,11 @@ class Books:
 
 
 @pytest.mark.timeout(900)
-def test_statements_and_lines_agree_over_closings(warehouse_server, s3_server, bucket, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_recomputed", [False, pytest.param(True, marks=[pytest.mark.deep])])
+def test_statements_and_lines_agree_over_closings(
+    warehouse_server, s3_server, bucket, tmp_path: Path, is_recomputed: bool
+) -> None:
+    """In `make test-deep` also by `sla verify --all`, from what the books and the bucket keep alone."""
     with settings_for(warehouse_server, bucket, tmp_path, SEED) as settings:
         books = Books(settings)
         first, _, _ = books.close()
@@ -223,3 +227,6 @@ def test_statements_and_lines_agree_over_closings(warehouse_server, s3_server, b
             ).fetchone()
         assert kinds[1] == 2 and kinds[2] and kinds[3] > 2
         assert kinds[4] == [date(2026, 5, 1), date(2026, 6, 1)]
+        if is_recomputed:
+            report = evidence.verify_all(settings)
+            assert (report.is_intact, report.recomputed) == (True, 4), report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -45,7 +44,6 @@ class ExpectationResult:
 class GateResult:
     """What a gate found."""
 
-    validation_id: uuid.UUID
     gate: str
     service_month: date
     as_of: datetime

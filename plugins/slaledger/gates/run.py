@@ -15,6 +15,7 @@ import psycopg
 from slaledger import lineage
 from slaledger.gates.committed import committed
 from slaledger.gates.evaluation import data_docs_path, evaluate, import_library
+from slaledger.gates.quarantine import LIMIT_SETTING
 from slaledger.gates.results import ExpectationResult, GateFailed, GateResult, failure, sentence
 from slaledger.settings import Settings
 from slaledger.transform import BuildMismatch
@@ -74,7 +75,6 @@ def run_gate(settings: Settings, gate: Gate, *, run_id: str) -> GateResult:
         for expectation in expected
     )
     result = GateResult(
-        validation_id=uuid.uuid4(),
         gate=gate,
         service_month=build.service_month,
         as_of=build.as_of,
@@ -130,13 +130,17 @@ def _record(settings: Settings, result: GateResult, *, run_id: str) -> None:
     try:
         with connect(settings.warehouse, role="sla_validator") as connection:
             connection.execute(
+                "select set_config(%s, %s, true)", (LIMIT_SETTING, str(settings.quarantine_limit_percent))
+            )
+            connection.execute(
                 """
                 insert into audit.validations
                     (validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations)
                 values (%s, %s, %s, %s, %s, %s, %s, %s)
                 """,
                 (
-                    result.validation_id,
+                    # Of the content, once the trigger has seen it.
+                    uuid.UUID(int=0),
                     run_id,
                     result.gate,
                     result.service_month,

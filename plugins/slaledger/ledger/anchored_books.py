@@ -87,26 +87,35 @@ def _bodies(ledger_id: UUID, postings: list[Posting]) -> Iterator[tuple[str, byt
 
 
 def _require_drops(settings: Settings, connection: psycopg.Connection, postings: dict[int, Posting]) -> None:
+    """The row first: what it says is held against the bucket, and it is at fault where the drop itself is right."""
     from slaledger import objects
 
     for number, bucket, key, sha256 in connection.execute(
         "select posting_number, bucket, manifest_key, manifest_sha256 from billing.deliveries order by posting_number"
     ).fetchall():
-        name = f"delivery of posting {number}"
+        row, drop = f"delivery of posting {number}", f"drop of posting {number}"
         exports = dataclasses.replace(settings.exports, bucket=bucket)
         try:
             manifest = objects.get(exports, key)
         except objects.S3Refused as refusal:
-            raise BooksFault(name, f"bucket {bucket} is not one that can be read: {refusal}") from refusal
-        if manifest is None or hashlib.sha256(manifest).hexdigest() != sha256:
-            raise BooksFault(name, f"{key} in bucket {bucket} is not there, or is not what was dropped")
-        _require_drop(exports, name, connection, postings[number], manifest)
+            raise BooksFault(row, f"it says bucket {bucket}, which is not one that can be read: {refusal}") from refusal
+        if manifest is None:
+            if bucket != settings.exports.bucket and objects.get(settings.exports, key) is not None:
+                raise BooksFault(row, f"it says bucket {bucket}, and the drop is in {settings.exports.bucket}")
+            raise BooksFault(drop, f"{key} is not in bucket {bucket}")
+        fault = _drop_fault(exports, connection, postings[number], manifest)
+        held = hashlib.sha256(manifest).hexdigest()
+        if fault:
+            raise BooksFault(drop, f"{fault} in bucket {bucket}")
+        if held != sha256:
+            raise BooksFault(
+                row,
+                f"it says a manifest of SHA-256 {sha256}; {key} is that of these lines, and has {held}: it was changed",
+            )
 
 
-def _require_drop(
-    exports: Exports, name: str, connection: psycopg.Connection, posting: Posting, manifest: bytes
-) -> None:
-    """The files say what the posting's lines say, cell by cell, and the manifest is that of these files."""
+def _drop_fault(exports: Exports, connection: psycopg.Connection, posting: Posting, manifest: bytes) -> str | None:
+    """The files say what the posting's lines say, cell by cell, and the manifest is that of these files; or why not."""
     from slaledger import delivery, objects
 
     lines = read_lines_between(connection, first=posting.first_position, last=posting.last_position)
@@ -115,7 +124,8 @@ def _require_drop(
         path = f"{delivery.drop_prefix(posting)}/{key}"
         body = objects.get(exports, path)
         if body is None or not holds_lines(body, lines):
-            raise BooksFault(name, f"{path} in bucket {exports.bucket} is not there, or does not hold these lines")
+            return f"{path} is not there, or does not hold these lines:"
         files.append(delivery.DropFile(path, body))
     if manifest != delivery.manifest_bytes(posting, files, lines):
-        raise BooksFault(name, f"the manifest in bucket {exports.bucket} is not that of these files and lines")
+        return "the manifest is not that of these files and lines,"
+    return None

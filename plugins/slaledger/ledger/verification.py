@@ -16,6 +16,7 @@ from slaledger.ledger.anchored_books import list_anchors, require_anchors_and_dr
 from slaledger.ledger.canonical import HASH_VERSION, line_item_id, statement_id
 from slaledger.ledger.cases import read_case
 from slaledger.ledger.chain import GENESIS, Line, read_lines
+from slaledger.ledger.documents import require_all_evidence, require_evidence
 from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.postings import (
     STATEMENT_COLUMNS,
@@ -28,6 +29,7 @@ from slaledger.ledger.postings import (
     sums_of,
 )
 from slaledger.ledger.recomputation import require_recomputed
+from slaledger.ledger.validations import require_validations
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -42,6 +44,7 @@ class BooksReport:
     first_bad_row: str | None = None  # its kind and its key: `line 35c9…`, `posting 3`
     reason: str | None = None
     unanchored: int = 0  # of the last postings; `deliver` writes what is missing
+    undelivered: int = 0  # postings with lines that no billing drop has yet; `deliver` drops them
     recomputed: int | None = None  # closings that the objects in the bucket give; None: it was not asked
     fences: tuple[str, ...] = ()  # what keeps the books as they are, and is not as the migrations make it
 
@@ -61,12 +64,15 @@ class BooksReport:
             books = f"The books hold: {self.lines} lines in {self.postings} postings, head {self.head_hash}."
             if self.unanchored:
                 books += f" {self.unanchored} of them have no anchor yet."
+            if self.undelivered:
+                books += f" {self.undelivered} of them with lines are not in the billing drop yet."
             if self.recomputed is not None:
-                books += f" Recomputed from the objects by the second route: {self.recomputed} closings, the same."
+                closings = "1 closing" if self.recomputed == 1 else f"{self.recomputed} closings"
+                books += f" Recomputed from the objects by the second route: {closings}, the same."
         if self.fences:
             fences = "".join(f"\n- {fence}" for fence in self.fences)
             books += (
-                f"\nWhat keeps them so is not as the migrations of this code make it, in {len(self.fences)} places:"
+                f"\nWhat keeps them so is not as the migrations of this code make it (objects: {len(self.fences)}):"
                 f"{fences}\nIs the code older or newer than the database? Else its owner or a superuser changed it: "
                 "post nothing, find out who, and put it back (docs/runbooks/ledger.md)."
             )
@@ -114,13 +120,15 @@ def _verify(
             if with_bucket:
                 report = replace(report, fences=tuple(fences.faults(connection)))
             statements = _statements(connection)
-            _require_evidence(connection)
+            require_evidence(connection)
             held: list[Posting] = []
             for posting, lines in _postings(connection, statements):
                 held.append(posting)
                 report = replace(report, lines=lines, postings=posting.posting_number, head_hash=posting.head_hash)
-            _require_all_evidence(connection)
-            _require_deliveries(connection, held)
+            require_all_evidence(connection)
+            require_validations(connection, held)
+            undelivered = _require_deliveries(connection, held)
+            report = replace(report, undelivered=undelivered)
             if with_bucket:
                 report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held, anchors))
             if recompute:
@@ -150,51 +158,6 @@ def _statements(connection: psycopg.Connection) -> dict[int, list[tuple[str, str
                 raise BooksFault(name, "its id is not that of its contract, month and revision")
             found[row["posting_number"]].append((name, row["statement_hash"]))
     return found
-
-
-def _require_evidence(connection: psycopg.Connection) -> None:
-    row = connection.execute(
-        """
-        select evidence.evidence_sha256
-        from billing.evidence
-        where evidence.evidence_sha256 <> encode(sha256(convert_to(evidence.document, 'UTF8')), 'hex')
-        order by evidence.evidence_sha256
-        limit 1
-        """
-    ).fetchone()
-    if row:
-        raise BooksFault(f"evidence {row[0]}", "its document does not give its digest: it was changed")
-
-
-def _require_all_evidence(connection: psycopg.Connection) -> None:
-    """What statements and lines rest on, and the inputs that this names, are there."""
-    row = connection.execute(
-        """
-        with
-
-        named as (
-            select lines.evidence_sha256
-            from billing.credit_line_items as lines
-            union
-            select statements.evidence_sha256
-            from billing.sla_statements as statements
-        ),
-
-        inputs as (
-            select evidence.document::jsonb ->> 'inputs_sha256' as evidence_sha256
-            from named
-            inner join billing.evidence on named.evidence_sha256 = evidence.evidence_sha256
-        )
-
-        select wanted.evidence_sha256
-        from (table named union table inputs) as wanted
-        where wanted.evidence_sha256 not in (select evidence.evidence_sha256 from billing.evidence)
-        order by wanted.evidence_sha256
-        limit 1
-        """
-    ).fetchone()
-    if row:
-        raise BooksFault(f"evidence {row[0]}", "a statement, a line or its evidence rests on it, and it is not there")
 
 
 def _postings(
@@ -296,14 +259,17 @@ def _require_decisions(posting: Posting, decisions: dict[int, str], *, after: in
             )
 
 
-def _require_deliveries(connection: psycopg.Connection, postings: list[Posting]) -> None:
+def _require_deliveries(connection: psycopg.Connection, postings: list[Posting]) -> int:
+    """Each delivery is of a posting with lines; how many of those have none yet."""
     from slaledger.delivery import manifest_key
 
     keys = {posting.posting_number: manifest_key(posting) for posting in postings if posting.line_count}
-    for number, key in connection.execute(
+    delivered = connection.execute(
         "select posting_number, manifest_key from billing.deliveries order by posting_number"
-    ):
+    ).fetchall()
+    for number, key in delivered:
         if keys.get(number) != key:
             raise BooksFault(
                 f"delivery of posting {number}", f"{key} is not the manifest of a posting with this number"
             )
+    return len(keys) - len(delivered)

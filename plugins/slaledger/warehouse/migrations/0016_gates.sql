@@ -1,2 +1,143 @@
--- The quarantine limit of a run is on its validation record.
-select;
+-- A record says against which limit of quarantined rows it was judged, and its id is that of all that it says: a posting
+-- names it by that id, so that the chain and its anchors hold the record, too.
+
+-- Of the raw gate: {"limit_percent", "feeds": [{"feed", "rows_read", "rows_quarantined"}]}. Records from before have none.
+alter table audit.validations add column quarantine jsonb;
+
+-- What the exports in force come to, under the session's limit, which the gate's query reads, too.
+create function gate.quarantine() returns jsonb
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select jsonb_build_object(
+        'limit_percent', nullif(current_setting('slaledger.quarantine_limit_percent', true), '')::numeric,
+        'feeds', coalesce(jsonb_agg(to_jsonb(feeds) order by feeds.feed collate "C"), '[]')
+    )
+    from (
+        select
+            objects.feed,
+            coalesce(sum(objects.rows_read), 0) as rows_read,
+            coalesce(sum(objects.rows_quarantined), 0) as rows_quarantined
+        from gate.objects
+        group by objects.feed
+    ) as feeds
+$$;
+
+-- What the raw gate's record lacks of it: no row if nothing. A closing needs each feed within the limit, or approved.
+create function gate.quarantine_shortcomings(record audit.validations) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select 'it does not say against which quarantine limit it was judged'
+    where
+        record.gate = 'raw'
+        and (
+            jsonb_typeof(record.quarantine -> 'limit_percent') is distinct from 'number'
+            or jsonb_typeof(record.quarantine -> 'feeds') is distinct from 'array'
+        )
+    union all
+    select format('%s of %s rows of %s are quarantined, and nobody approved it', feeds.rows_quarantined, feeds.rows_read, feeds.feed)
+    from audit.builds
+    cross join lateral jsonb_to_recordset(record.quarantine -> 'feeds') as feeds (
+        feed text, rows_read numeric, rows_quarantined numeric
+    )
+    where
+        record.gate = 'raw'
+        and builds.run_id = record.run_id
+        and builds.is_closing
+        and feeds.rows_read >= 100
+        and 100 * feeds.rows_quarantined > (record.quarantine ->> 'limit_percent')::numeric * feeds.rows_read
+        and not exists (
+            select
+            from audit.decisions
+            where
+                decisions.kind = 'quarantine_limit'
+                and decisions.is_approved
+                and decisions.subject = feeds.feed
+                and decisions.subject_digest = encode(
+                    sha256(convert_to(concat_ws('|', feeds.feed, feeds.rows_read, feeds.rows_quarantined), 'UTF8')), 'hex'
+                )
+        )
+$$;
+
+-- The id of a record: the digest of its other columns, cut to a UUID of version 8, which is for such.
+create function gate.validation_id(record audit.validations) returns uuid
+language sql stable security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+    select overlay(overlay(left(hashed.digest, 32) placing '8' from 13) placing '8' from 17)::uuid
+    from (
+        select audit.digest(
+            audit.encoded('slaledger validation'::text)
+            || audit.encoded(jsonb_strip_nulls(to_jsonb(record) - 'validation_id'))
+        ) as digest
+    ) as hashed
+$$;
+
+create or replace function gate.objections(record audit.validations) returns setof text
+language sql stable set search_path = pg_catalog, pg_temp as $$
+    select shortcomings
+    from gate.shortcomings(record)
+    union all
+    select shortcomings
+    from gate.quarantine_shortcomings(record) as shortcomings
+    union all
+    select case record.gate
+        when 'raw' then 'dbt has not built the models since these exports were validated'
+        else 'dbt built the models again since'
+    end
+    from audit.builds
+    where
+        builds.run_id = record.run_id
+        and not coalesce(
+            case record.gate
+                when 'raw' then
+                    exists (
+                        select
+                        from audit.validations as others
+                        where
+                            (others.run_id, others.gate) = (record.run_id, record.gate)
+                            and others.candidate_sha256 = record.candidate_sha256
+                            and others.is_success
+                            and others.evaluated_at < builds.models_built_at
+                    )
+                else record.evaluated_at > builds.models_built_at
+            end,
+            false
+        )
+$$;
+
+create or replace function gate.keep_validation() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    found text;
+begin
+    if current_user <> 'sla_validator' then
+        raise insufficient_privilege using
+            message = format('%s may not write into audit.validations: the gates do, as sla_validator', current_user),
+            hint = 'Run the month with `sla run`: its gates leave the record.';
+    end if;
+    new.validated_by := session_user;
+    new.evaluated_at := clock_timestamp();
+    new.quarantine := case new.gate when 'raw' then gate.quarantine() end;
+    if new.is_success then
+        select string_agg(lacking.shortcomings, '; ') into found
+        from (
+            select gate.shortcomings(new) as shortcomings
+            union all
+            select gate.quarantine_shortcomings(new)
+        ) as lacking;
+        if found is not null then
+            raise check_violation using
+                message = format(
+                    'A record of the %s gate of run %s cannot say success: %s', new.gate, new.run_id, found
+                ),
+                hint = 'gate.expectations and `expectations/` list what a gate must evaluate: run the month again with'
+                ' the code of the migrations that the database is at.';
+        end if;
+    end if;
+    new.validation_id := gate.validation_id(new);
+    return new;
+end
+$$;
+
+alter function gate.quarantine owner to sla_owner;
+alter function gate.quarantine_shortcomings owner to sla_owner;
+alter function gate.validation_id owner to sla_owner;
+revoke execute on function gate.quarantine, gate.quarantine_shortcomings, gate.validation_id from public;
+grant execute on function gate.quarantine, gate.validation_id to sla_validator;
+grant execute on function gate.quarantine_shortcomings to sla_validator, sla_biller, sla_auditor;

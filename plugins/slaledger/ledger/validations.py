@@ -1,0 +1,76 @@
+"""The records of the gates that postings rest on: there, whole, and of these very figures."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from itertools import groupby
+
+import psycopg
+
+from slaledger.ledger.canonical import row_digest
+from slaledger.ledger.faults import BooksFault
+from slaledger.ledger.postings import Posting
+
+# Of records from before migration 0016, whose ids are random: nothing says what their other columns were.
+_RANDOM = 4
+
+
+def require_validations(connection: psycopg.Connection, postings: Sequence[Posting]) -> None:
+    """Each closing's record of either gate is there, says success of its run and digest, and gives its own id.
+
+    A posting's hash is of these ids, and an id of all that its record says: which login wrote it, when, and every
+    expectation. Raises `BooksFault` naming the record.
+    """
+    found = {
+        row[0]: row[1:]
+        for row in connection.execute(
+            """
+            select validation_id, gate, run_id, service_month, as_of, candidate_sha256, is_success
+            from audit.validations
+            """
+        )
+    }
+    ids = _content_ids(connection)
+    for posting in postings:
+        for gate, validation_id, digest in (
+            ("raw", posting.raw_validation_id, posting.inputs_sha256),
+            ("marts", posting.marts_validation_id, posting.candidate_sha256),
+        ):
+            if validation_id is None:
+                continue  # goodwill rests on none
+            name, by = f"validation {validation_id}", f"posting {posting.posting_number} rests on it"
+            if validation_id not in found:
+                raise BooksFault(name, f"{by}, and it is not there")
+            if validation_id.version != _RANDOM and ids[validation_id] != validation_id:
+                raise BooksFault(name, f"its columns do not give its id: it was changed, and {by}")
+            if found[validation_id] != (gate, posting.run_id, posting.service_month, posting.as_of, digest, True):
+                raise BooksFault(name, f"it is no success of the {gate} gate of this run and digest, and {by}")
+
+
+def _content_ids(connection: psycopg.Connection) -> dict[uuid.UUID, uuid.UUID]:
+    """Record -> the id that its other columns give; null columns are left out."""
+    rows = connection.execute(
+        """
+        select validations.validation_id, fields.key, fields.value
+        from audit.validations
+        cross join lateral jsonb_each_text(
+            jsonb_strip_nulls(to_jsonb(validations) - 'validation_id')
+        ) as fields (key, value)
+        where validations.validation_id in (
+            select raw_validation_id from billing.postings
+            union all
+            select marts_validation_id from billing.postings
+        )
+        order by validations.validation_id, fields.key collate "C"
+        """
+    )
+    return {
+        validation_id: _id_of(row_digest("validation", [(name, value) for _, name, value in fields]))
+        for validation_id, fields in groupby(rows, key=lambda row: row[0])
+    }
+
+
+def _id_of(digest: str) -> uuid.UUID:
+    """The first 128 bits, as a UUID of version 8."""
+    return uuid.UUID(f"{digest[:12]}8{digest[13:16]}8{digest[17:32]}")
