@@ -7,11 +7,13 @@ what usual encodings make of it, in every table, log, lineage event, page and fi
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import logging
 import urllib.parse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ import pytest
 from psycopg import sql
 
 from slaledger import objects
+from slaledger.feeds import checks, values
 from slaledger.feeds import rows as feed_rows
-from slaledger.feeds.registry import FEEDS
-from slaledger.settings import Settings
+from slaledger.feeds.reasons import ObjectRejected, RowRejected
+from slaledger.feeds.registry import FEEDS, feed_of, read_rows
+from slaledger.settings import TERMS_DIR, Settings
 from slaledger.warehouse import connect
 from tests.conftest import make_bucket
 from tests.second_route.running import settings_for
@@ -30,6 +34,7 @@ from tests.support.pipeline import Pipeline
 ADDRESSES, SECRETS = 200, 20
 MONTH, AS_OF, EXPORTED_AT = "2026-03", "2026-04-20T00:00:00Z", "2026-04-05T00:00:00Z"
 MARK = "canary"
+TERMS = TERMS_DIR / "klink-enterprise.yml"
 FORMS: tuple[Callable[[str], str], ...] = (
     str,
     urllib.parse.quote,
@@ -245,3 +250,89 @@ def test_a_leak_is_found(warehouse_server, s3_server, tmp_path: Path, canaries: 
             objects.put(bucket, key, body, metadata=metadata)
         Pipeline(settings).land("leaking")
         assert hits(canaries, {"the database": dump(settings.warehouse)})
+
+
+def fields_spoiled(canaries: Canaries) -> Iterator[tuple[str, bytes]]:
+    """Every object of a month, once for each of its fields, however deep, with a canary there; and for each name."""
+    for key, body, _ in exports(Canaries()):
+        if key.endswith(("else.txt", "torn.json")):
+            continue
+        if key.endswith(".csv"):
+            header, record, *_ = (line.split(",") for line in body.decode().splitlines())
+            for place, line in itertools.product(range(len(header)), (0, 1)):
+                lines = [list(header), list(record)]
+                lines[line][place] = canaries.address()
+                yield key, "\n".join(map(",".join, lines)).encode()
+        elif key.endswith(".yml"):
+            lines = TERMS.read_text(encoding="utf-8").splitlines()
+            for place, line in enumerate(lines):
+                name, colon, _ = line.partition(":")
+                if colon:
+                    for told in (f"{name}: '{canaries.address()}'", line.replace(name.strip(), canaries.address(), 1)):
+                        yield key, "\n".join([*lines[:place], told, *lines[place + 1 :]]).encode()
+        else:
+            sound = json.loads(body if key.endswith(".json") else body.splitlines()[0])
+            for path in paths(sound):
+                for as_name in (False, True):
+                    yield key, json.dumps(with_canary(sound, path, canaries.address(), as_name=as_name)).encode()
+
+
+def paths(node: Any) -> Iterator[tuple[str | int, ...]]:
+    """The way to everything within."""
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, value in inner:
+        yield (name,)
+        yield from ((name, *rest) for rest in paths(value))
+
+
+def with_canary(node: Any, path: tuple[str | int, ...], canary: str, *, as_name: bool) -> Any:
+    """A copy with the canary at that place: as what stands there, or, where it has one, as its name."""
+    copy, (name, *rest) = node.copy(), path
+    if rest:
+        copy[name] = with_canary(node[name], tuple(rest), canary, as_name=as_name)
+    elif as_name and isinstance(node, dict):
+        copy[canary] = copy.pop(name)
+    else:
+        copy[name] = canary
+    return copy
+
+
+def said_of(path: Path, bodies: Iterable[tuple[str, bytes]]) -> Iterator[tuple[str, str]]:
+    """What is said of each: why it, or a row of it, cannot be used, and what is reported of it."""
+    latest = datetime(2026, 4, 5, tzinfo=UTC)
+    for key, body in bodies:
+        path.write_bytes(body)
+        notes = feed_rows.Notes()
+        try:
+            if key.startswith("monitoring/"):
+                batches = checks.read(path, checks.format_of(path), {"m-1": ["fra"]}, latest, notes)
+                rejects = [reject for batch in batches for reject in batch.rejects]
+            else:
+                rejects = [row for row in read_rows(feed_of(key), path, notes)[1] if isinstance(row, feed_rows.Reject)]
+        except ObjectRejected as error:
+            yield key, f"{error.code} {error.reason}"
+        else:
+            yield from ((key, f"{reject.code} {reject.reason}") for reject in rejects)
+        yield from ((key, f"{code} {detail}") for code, _, detail in notes.observations)
+        yield from ((key, name) for name in notes.unknown_fields)
+
+
+def test_no_reason_says_what_a_row_holds(tmp_path: Path, canaries: Canaries, figure):
+    """Whatever the field: what it holds may stay on record where the contract has the field, but in no message."""
+    bodies = list(fields_spoiled(canaries))
+    said = list(said_of(tmp_path / "body", bodies))
+    figure(f"{canaries.told} canaries in fields and names: {len(said)} things said of them")
+    assert {key for key, _ in said} == {key for key, _ in bodies}
+    assert len(said) > canaries.told / 4
+    assert [(key, text) for key, text in said if MARK in text] == []
+
+
+def test_a_reason_that_says_it_is_found(tmp_path: Path, canaries: Canaries, monkeypatch):
+    """The planted fault: a reason that quotes."""
+
+    def quoting(value: object, field: str) -> datetime:
+        raise RowRejected("invalid_instant", f"`{field}` is {value}")
+
+    monkeypatch.setattr(values, "as_instant", quoting)
+    bodies = [(key, body) for key, body in fields_spoiled(canaries) if key.startswith("claims/")]
+    assert any(MARK in text for _, text in said_of(tmp_path / "body", bodies))

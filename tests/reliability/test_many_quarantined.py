@@ -57,6 +57,7 @@ def test_each_is_on_record_and_nothing_is_posted(warehouse_server, s3_server, tm
         most = land(settings, uploads, "many")
         seconds = time.monotonic() - started
         counts = check(settings, uploads)
+        # How long it took is told, and last in docs/reliability.md; it is not asserted: that is for benchmarks.
         figure(f"{rows} rows in {seconds:.0f} s with the upload, at most {most // MEBIBYTE} MiB")
         assert counts["quarantined"] == counts["rows"] == rows
         assert most <= MOST_MEMORY

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from slaledger.feeds.reasons import RowRejected
 from slaledger.feeds.rows import Notes, Record, Reject, safe
 
 _MAX_FAULTS_SHOWN = 3
+# What a document holds, in the lint's own words: its author sees it by `sla terms lint`, a table does not hold it.
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*(?:"|$)|(?<!\w)\'[^\']*(?:\'|$)|(?<=unknown field )[^:]*(?=: known are )')
 
 
 def read(path: Path, notes: Notes) -> Iterator[Record | Reject]:
@@ -38,7 +41,7 @@ def _terms(text: str, first_line: int) -> dict[str, object]:
         raise RowRejected("nul_character", "the document holds a NUL")
     reading = read_document(text, first_line=first_line)
     if reading.content is None:
-        shown = [f"line {fault.line}: {safe(fault.message, 200)}" for fault in reading.faults]
+        shown = [f"line {fault.line}: {safe(_QUOTED.sub('…', fault.message), 200)}" for fault in reading.faults]
         more = f" and {len(shown) - _MAX_FAULTS_SHOWN} more" if len(shown) > _MAX_FAULTS_SHOWN else ""
         raise RowRejected("terms_fault", "; ".join(shown[:_MAX_FAULTS_SHOWN]) + more)
     return {
