@@ -66,15 +66,7 @@ def deliver(settings: Settings, *, run_id: str) -> list[str]:
 
 def _postings_to_drop(connection: psycopg.Connection) -> list[Posting]:
     """Those with lines that are in no bucket."""
-    numbers = connection.execute(
-        """
-        select postings.posting_number
-        from billing.postings
-        left join billing.deliveries on postings.posting_number = deliveries.posting_number
-        where postings.line_count > 0 and deliveries.posting_number is null
-        order by postings.posting_number
-        """
-    ).fetchall()
+    numbers = connection.execute("select posting_number from billing.undelivered order by posting_number").fetchall()
     return [read_posting(connection, number) for (number,) in numbers]
 
 

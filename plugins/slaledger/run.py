@@ -260,9 +260,24 @@ def _raise_failure(settings: Settings, api: AirflowApi, dag_id: str, run_id: str
             raise (MonthNotOver if names == [MONTH_IS_OVER] else RunStopped)(failure["message"])
         if failure["is_validation"]:
             raise RunStopped(failure["message"])
-        raise RunFailed(f"{dag_id}.{task['task_id']} failed: {failure['kind']}: {failure['message']}")
+        stands = _undelivered(settings, run_id) if task["task_id"] == "deliver_drop" else ""
+        raise RunFailed(f"{dag_id}.{task['task_id']} failed: {failure['kind']}: {failure['message']}{stands}")
     names = ", ".join(task["task_id"] for task in failed) or "no task"
     raise RunFailed(f"{dag_id} failed ({names}), without saying why: see its log in Airflow's page, run {run_id}.")
+
+
+def _undelivered(settings: Settings, run_id: str) -> str:
+    """What this run posted and has not dropped: it stands, whatever failed after it."""
+    with connect(settings.warehouse, role="sla_auditor") as connection:
+        posted = connection.execute(
+            "select posting_number, line_count from billing.undelivered where run_id = %s order by posting_number",
+            [run_id],
+        ).fetchall()
+    return "".join(
+        f" Posting {number} stands with {count} line{'s' * (count != 1)}, and its drop does not yet: it follows with "
+        "the next `sla run --close`, which appends nothing twice."
+        for number, count in posted
+    )
 
 
 def _failed_critical(settings: Settings, run_id: str) -> list[str]:

@@ -8,11 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from decimal import Decimal
 
+import psycopg
 import pyarrow
 import pyarrow.parquet
 import pytest
 
-from slaledger import approvals, delivery, evidence, ledger, objects
+from slaledger import approvals, delivery, evidence, ledger, objects, run
 from slaledger.ledger.chain import read_lines
 from slaledger.ledger.postings import read_postings
 from slaledger.warehouse import connect
@@ -184,6 +185,16 @@ def test_a_later_run_drops_what_an_earlier_one_left_and_goodwill(drop_settings):
     assert len(keys) == 9
 
 
+def test_what_was_posted_and_not_dropped_is_told(drop_settings):
+    """`sla run` ends with it where S3 died between the two."""
+    run_id = post(drop_settings, *MANY)
+    told = run._undelivered(drop_settings, run_id)
+    assert told.startswith(" Posting 1 stands with 3 lines, and its drop does not yet: it follows with the next")
+    assert run._undelivered(drop_settings, "another") == ""
+    delivery.deliver(drop_settings, run_id=run_id)
+    assert run._undelivered(drop_settings, run_id) == ""
+
+
 def test_a_foreign_manifest_is_never_overwritten(drop_settings):
     run_id = post(drop_settings, AccountMonth())
     key = f"{prefix(drop_settings, run_id)}/manifest.json"
@@ -202,6 +213,38 @@ def test_four_at_once_drop_one_manifest(drop_settings):
     ]
     assert len(manifests) == 1
     assert rows(drop_settings, "select count(*) from billing.deliveries") == [(1,)]
+
+
+FALSE = ("insert into billing.deliveries values (%s, 'b', %s, %s)", "0" * 64)
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "digest"),
+    [(1, "another", FALSE[1]), (2, None, FALSE[1]), (3, None, FALSE[1]), (1, None, ""), (1, None, "F" * 64)],
+)
+def test_what_cannot_be_the_drop_of_a_posting_is_not_on_record(two_postings, number, name, digest):
+    """By the relay in `psql`: another posting's manifest, one of a posting without lines, of none, no digest."""
+    settings, postings = two_postings
+    key = name or delivery.manifest_key(postings[min(number, 2) - 1])
+    with pytest.raises(psycopg.errors.CheckViolation), connect(settings.warehouse, role="sla_relay") as connection:
+        connection.execute(FALSE[0], (number, key, digest))
+    waiting = "select posting_number, run_id from billing.undelivered"
+    with connect(settings.warehouse, role="sla_biller") as connection:
+        assert connection.execute(waiting).fetchall() == [(1, postings[0].run_id)]
+    with connect(settings.warehouse) as connection:
+        connection.execute("alter table billing.deliveries disable trigger deliveries_checked")
+        connection.execute("alter table billing.deliveries drop constraint deliveries_sha256")
+        connection.execute("alter table billing.deliveries drop constraint deliveries_posting_fk")
+        connection.execute(FALSE[0], (number, key, digest))
+        connection.rollback()
+
+
+@pytest.fixture(scope="module")
+def two_postings(closed_books):
+    """One with a line, and one of a statement alone."""
+    post(closed_books, AccountMonth(uptime_percent=Decimal("99.4")))
+    with connect(closed_books.warehouse) as connection:
+        return closed_books, list(read_postings(connection))
 
 
 @pytest.mark.parametrize("name", ["credit_line_items.csv", "credit_line_items.parquet", "manifest.json"])

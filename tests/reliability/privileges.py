@@ -53,6 +53,7 @@ billing.credit_line_items    O     -      S           -         S        SI     
 billing.deliveries           O     -      S           -         -        S      SI    S
 billing.ledger               O     -      -           -         -        S      S     S
 billing.postings             O     -      S           -         -        SI     S     S
+billing.undelivered          O     -      -           -         -        S      S     S
 gate.expectations            O     -      -           S         -        S      -     S
 gate.*                       O     -      -           S         -        -      -     S
 gate.objects                 O     -      -           S         S        -      -     S

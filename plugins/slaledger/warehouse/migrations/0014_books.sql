@@ -796,6 +796,50 @@ begin
 end
 $$;
 
+-- What was posted and is not on record as dropped: the outbox, for whoever drops and whoever asks.
+create view billing.undelivered with (security_invoker) as
+select
+    postings.posting_number,
+    postings.service_month,
+    postings.run_id,
+    postings.line_count,
+    postings.sums,
+    postings.recorded_at
+from billing.postings
+left join billing.deliveries on postings.posting_number = deliveries.posting_number
+where postings.line_count > 0 and deliveries.posting_number is null;
+grant select on billing.undelivered to sla_biller, sla_relay, sla_auditor;
+
+-- A delivery names the one manifest that a posting with lines has (slaledger.delivery): of any other, the lines would be
+-- taken to be dropped where nobody looks. That it lies in the bucket is the relay's word, which `sla verify` holds
+-- against the bucket.
+create function billing.check_delivery() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (
+        select
+        from billing.postings
+        where
+            postings.posting_number = new.posting_number
+            and postings.line_count > 0
+            and new.manifest_key = format(
+                'billing/credits/%s/%s-%s/manifest.json', to_char(postings.service_month, 'YYYY-MM'),
+                to_char(postings.posting_number, 'FM000000000000'), left(postings.posting_hash, 8)
+            )
+    ) then
+        raise check_violation using message = format(
+            'Delivery of posting %s is refused: %s is not its manifest', new.posting_number, new.manifest_key
+        ), hint = 'Drop what was posted with `sla run --close`; write to `billing` by no other way.';
+    end if;
+    return new;
+end
+$$;
+create trigger deliveries_checked before insert on billing.deliveries
+for each row execute function billing.check_delivery();
+alter table billing.deliveries enable always trigger deliveries_checked;
+alter table billing.deliveries
+add constraint deliveries_sha256 check (manifest_sha256 ~ '^[0-9a-f]{64}$');
+
 grant execute on function billing.sums, billing.lines_due to sla_approver, sla_biller, sla_auditor;
 grant execute on function billing.applies_from to sla_approver, sla_biller, sla_auditor;
 grant execute on function billing.statements_due, billing.goodwill_due, billing.hold_ledger to sla_biller;
