@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
@@ -13,6 +14,7 @@ from tests.landing.bucket import Bucket
 from tests.ledger import books
 from tests.reliability.every_feed import BODIES
 from tests.support import faulty_s3
+from tests.support.buckets import empty_bucket
 from tests.support.digests import CLOCKS, contents
 from tests.support.faulty_s3 import FaultyS3, Strike
 
@@ -77,6 +79,12 @@ class World:
     any_rows: str  # what any table of `raw` has of an object
     faultless: dict[str, str] = dataclasses.field(default_factory=dict)
     whole: list[tuple] = dataclasses.field(default_factory=list)
+    reads: Counter[str] = dataclasses.field(default_factory=Counter)  # key -> how often a run reads it
+
+    @property
+    def everywhere(self) -> dict[str, int]:
+        """What to spoil for every answer to be spoiled."""
+        return dict.fromkeys(self.reads, 0)
 
     def facing(self, strike: Strike, **requests: object) -> World:
         """The same, asking as is right against this strike."""
@@ -140,7 +148,7 @@ def check_refused(world: World, strike: Strike, chance: Random, becomes: type[Ex
     run_id = world.bucket.list()
     ids = [row[0] for row in world.bucket.rows("select object_id::text from audit.listed_objects")]
     assert len(ids) == len(BODIES)
-    world.faults.spoil(strike, "get", times=None)
+    world.faults.spoil(strike, "get", times=None, after=world.everywhere)
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda identity: _outcome(world, identity, run_id), ids))
     if isinstance(becomes, str):
@@ -157,14 +165,16 @@ def check_refused(world: World, strike: Strike, chance: Random, becomes: type[Ex
 
 
 def check_healed(world: World, strike: Strike, chance: Random) -> None:
-    """Every object's first answer is spoiled, also while checks are settled: it is read again, and all is right."""
+    """Of every object, one reading is spoiled once or several times, also while checks are settled: all is right."""
     world = world.facing(strike)
     world.faults.heal()
     world.faults.chance = chance
+    times = 1 if strike is faulty_s3.hang else chance.randint(1, ATTEMPTS - 1)
     if strike not in MEANT:
-        world.faults.spoil(strike, "get", times=1)
+        after = {key: chance.randrange(count) for key, count in sorted(world.reads.items())}
+        world.faults.spoil(strike, "get", times=times, after=after)
     world.land()
-    assert world.faults.struck >= len(BODIES) or strike in MEANT
+    assert world.faults.struck == times * len(BODIES) or strike in MEANT
     world.require_faultless()
     assert list(world.directory.iterdir()) == []
 
@@ -183,8 +193,7 @@ def check_listing(world: World, strike: Strike, chance: Random, *, is_for_good: 
     world.faults.chance = chance
     # The pages of both listings, and the look beyond the end.
     pages = 2 * -(-len(BODIES) // 4) + 1
-    after = 0 if is_for_good else chance.randrange(pages)
-    world.faults.spoil(strike, "list", times=None if is_for_good else 1, after=after)
+    world.faults.spoil(strike, "list", times=None if is_for_good else 1, after={"": chance.randrange(pages)})
     try:
         bucket.list()
     except (objects.S3Unreachable, objects.S3Refused) as error:
@@ -210,28 +219,41 @@ class Outbox:
     settings: Settings
     run_id: str
     faults: FaultyS3
-    dropped: dict[str, bytes]
+    dropped: dict[str, str]
+    asked: dict[str, list[str]] = dataclasses.field(default_factory=dict)  # put or get -> the keys, by name
 
-    def bodies(self) -> dict[str, bytes]:
-        """The drop and the anchor, as they are in the bucket."""
+    def bodies(self) -> dict[str, str]:
+        """The drop and the anchor, as they are in the bucket: key -> ETag, the MD5."""
         self.faults.heal()
-        return {
-            version.key: objects.get(self.settings.exports, version.key)
-            for version in objects.list_versions(self.settings.exports, prefix="billing/")
-            if version.is_latest and not version.is_deleted
-        }
+        exports = self.settings.exports
+        answer = objects.client(exports).list_objects_v2(Bucket=exports.bucket, Prefix="billing/")
+        return {entry["Key"]: entry["ETag"] for entry in answer.get("Contents", ())}
+
+    def forget(self, *, bucket: bool) -> None:
+        """That it was delivered; and what is in the bucket, too."""
+        self.faults.heal()
+        if bucket:
+            empty_bucket(self.settings.exports, prefix="billing/")
+        with warehouse.connect(self.settings.warehouse) as connection:
+            connection.execute("delete from billing.deliveries")
+
+    def deliver(self) -> None:
+        """Whole, whatever was there of it; what it asks for is noted."""
+        for kind in ("put", "get"):
+            self.forget(bucket=kind == "put")
+            delivery.deliver(self.settings, run_id=self.run_id)
+            asked = self.faults.keys_asked(kind)
+            self.asked[kind] = sorted(asked.keys() & self.bodies().keys())
 
 
 def check_drop(outbox: Outbox, strike: Strike, kind: str, chance: Random, *, is_for_good: bool) -> None:
-    """Putting the drop, or reading its manifest, is spoiled: the drop is whole and recorded, or neither."""
-    if kind == "put":
-        outbox.faults.heal()
-        _forget(outbox.settings, "billing/")
+    """Putting some of the drop, or reading what is there, is spoiled: the drop is whole and recorded, or neither."""
+    outbox.forget(bucket=kind == "put")
     settings = facing(outbox.settings, strike)
-    with warehouse.connect(settings.warehouse) as connection:
-        connection.execute("delete from billing.deliveries")
     outbox.faults.chance = chance
-    outbox.faults.spoil(strike, kind, times=None if is_for_good else 1, key="billing/")
+    keys = chance.sample(outbox.asked[kind], chance.randint(1, len(outbox.asked[kind])))
+    times = 1 if strike is faulty_s3.hang else chance.randint(1, ATTEMPTS - 1)
+    outbox.faults.spoil(strike, kind, times=None if is_for_good else times, after=dict.fromkeys(keys, 0))
     try:
         delivery.deliver(settings, run_id=outbox.run_id)
     except REFUSALS as error:
@@ -248,9 +270,3 @@ def check_drop(outbox: Outbox, strike: Strike, kind: str, chance: Random, *, is_
     delivery.deliver(settings, run_id=outbox.run_id)
     assert outbox.bodies() == outbox.dropped
     assert books.rows(settings, "select count(*) from billing.deliveries") == [(1,)]
-
-
-def _forget(settings: Settings, prefix: str) -> None:
-    client = objects.client(settings.exports)
-    for version in objects.list_versions(settings.exports, prefix=prefix):
-        client.delete_object(Bucket=settings.exports.bucket, Key=version.key, VersionId=version.version_id)

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from random import Random
 
 import pytest
@@ -35,6 +35,7 @@ from tests.reliability.s3_world import (
 )
 from tests.reliability.scale import scaled
 from tests.support import faulty_s3
+from tests.support.buckets import empty_bucket
 from tests.support.faulty_s3 import Strike
 
 of_bodies = pytest.mark.parametrize("strike", OF_BODIES, ids=lambda strike: strike.__name__)
@@ -57,6 +58,9 @@ def world(fresh_settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
         any_rows = " union all ".join(f"select '{table}' from raw.{table}" for (table,) in tables)
         made = World(bucket, faults, directory, any_rows)
         made.land()
+        made.reads = faults.keys_asked("get")
+        assert made.reads.keys() == BODIES.keys()
+        assert max(made.reads.values()) > 1, "no object is read again to settle it"
         made.faultless, made.whole = made.held(), made.listed()
         assert made.bucket.rows("select distinct feed, status from raw.source_objects order by 1") == sorted(
             (feed, "loaded") for feed in FEEDS
@@ -81,6 +85,7 @@ def outbox(warehouse_server, world: World, tmp_path_factory: pytest.TempPathFact
     with warehouse.connect(template) as connection:
         # These tests forget a delivery, which nobody else may.
         connection.execute("alter table billing.deliveries disable trigger all")
+    made.deliver()
     made.dropped = made.bodies()
     assert len(made.dropped) == 4  # CSV, Parquet, manifest, anchor
     return made
@@ -95,7 +100,7 @@ def test_a_spoiled_body_is_refused_by_name_and_read_again(
         chance = Random(f"{seed}.{number}")
         check_refused(world, strike, chance, OF_BODIES[strike])
         check_healed(world, strike, chance)
-    figure(f"{seeds} x {len(BODIES)} objects of all feeds: for good, then once each")
+    figure(f"{seeds} x {len(BODIES)} objects of all feeds: for good, then one reading of each")
 
 
 def test_a_slow_body_lands_and_one_too_slow_is_refused(world: World) -> None:
@@ -117,35 +122,76 @@ def test_a_spoiled_listing_is_whole_or_refused(world: World, strike: Strike, see
     figure(f"{seeds} once, 1 for good")
 
 
-def test_what_changes_between_listing_and_reading_waits_for_the_next_run(world: World) -> None:
+@seeded
+def test_what_changes_between_listing_and_reading_waits_for_the_next_run(
+    world: World, seeds: int, seed: int, figure
+) -> None:
     """Overwritten, or deleted: the versions that were listed land, and the next run takes the rest."""
+    exports, kept = world.bucket.settings.exports, {row[2] for row in world.whole}
+    fates = []
+    for number in range(seeds):
+        # Half of them one way, and with the next seed the other.
+        if number % 2 == 0:
+            overwritten = set(Random(f"{seed}.{number}").sample(sorted(BODIES), len(BODIES) // 2))
+        else:
+            overwritten = BODIES.keys() - overwritten
+        fates += [(key, key in overwritten) for key in BODIES]
+        try:
+            check_changed(world, overwritten)
+        finally:
+            # The bucket as the other tests have it.
+            world.faults.heal()
+            empty_bucket(exports, kept=kept)
+    check_listing(world, faulty_s3.slow_down, Random(1), is_for_good=False)
+    assert len(set(fates)) == 2 * len(BODIES)
+    figure(f"{len(fates)} objects of all feeds, each overwritten and deleted between the listing and its reading")
+
+
+def check_changed(world: World, overwritten: Collection[str]) -> None:
+    """These are overwritten after the listing, all others deleted."""
     world.reset()
     run_id = world.bucket.list()
     ids = [row[0] for row in world.bucket.rows("select object_id::text from audit.listed_objects order by key")]
-    key = "claims/c.ndjson"
-    for other in BODIES:
-        if other == key:
-            world.bucket.put(other, "{}\n")
+    for key in BODIES:
+        if key in overwritten:
+            world.bucket.put(key, "{}\n")
         else:
-            world.bucket.delete(other)
+            world.bucket.delete(key)
     for identity in ids:
         world.land_one(identity, run_id)
     landing.settle_checks(world.bucket.settings, run_id=run_id)
     world.require_faultless()
     world.land()
-    assert world.bucket.rows("select count(*) from raw.source_objects where is_deleted and is_in_force") == [
-        (len(BODIES) - 1,)
-    ]
-    assert world.bucket.counts(key) == ("loaded", None, 1, 0, 0, 1)
-    # The bucket as the other tests have it.
-    exports = world.bucket.settings.exports
+    versions = world.bucket.rows(
+        "select key, count(*), bool_or(is_deleted) from raw.source_objects group by key order by key"
+    )
+    assert versions == [(key, 2 if key in overwritten else 1, key not in overwritten) for key in sorted(BODIES)]
+
+
+def test_a_body_that_is_another_when_it_is_read_again_is_refused(world: World) -> None:
+    """Of an upload in parts S3 states no checksum of the whole: what was read at first tells."""
+    key, exports = "monitoring/checks/1.ndjson", world.bucket.settings.exports
     client = objects.client(exports)
-    listed = client.list_object_versions(Bucket=exports.bucket)
-    kept = {row[2] for row in world.whole}
-    for version in (*listed.get("Versions", ()), *listed.get("DeleteMarkers", ())):
-        if version["VersionId"] not in kept:
-            client.delete_object(Bucket=exports.bucket, Key=version["Key"], VersionId=version["VersionId"])
-    check_listing(world, faulty_s3.slow_down, Random(1), is_for_good=False)
+    try:
+        upload = client.create_multipart_upload(Bucket=exports.bucket, Key=key)
+        whole = {"Bucket": exports.bucket, "Key": key, "UploadId": upload["UploadId"]}
+        part = client.upload_part(**whole, PartNumber=1, Body=BODIES[key])
+        client.complete_multipart_upload(**whole, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+        world.reset()
+        run_id = world.bucket.list()
+        for (identity,) in world.bucket.rows("select object_id::text from audit.listed_objects order by key"):
+            world.land_one(identity, run_id)
+        assert world.bucket.rows("select status from raw.source_objects where key = %s and is_in_force", [key]) == [
+            ("loaded",)
+        ]
+        world.faults.spoil(faulty_s3.other_bytes, "get", times=None, after={key: 0})
+        with pytest.raises(objects.ObjectCorrupt, match="not the one that was read before"):
+            landing.settle_checks(world.bucket.settings, run_id=run_id)
+        world.faults.heal()
+        assert landing.settle_checks(world.bucket.settings, run_id=run_id) > 0
+    finally:
+        world.faults.heal()
+        empty_bucket(exports, kept={row[2] for row in world.whole})
 
 
 @seeded

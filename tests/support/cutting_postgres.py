@@ -16,10 +16,14 @@ COMMIT = b"Q\x00\x00\x00\x0bCOMMIT\x00"
 
 @dataclass(frozen=True)
 class Cut:
-    """When to cut: at this byte of a direction, or this COMMIT, counted over all connections from 1."""
+    """When to cut: at this byte of a direction, or within this COMMIT, counted over all connections from 1.
+
+    Before it is done, within its message; after it, within the server's answer.
+    """
 
     where: Literal["up", "down", "before_commit", "after_commit"]
     at: int
+    share: float = 0  # of the message, or the answer, that still passes: below 1
 
 
 @dataclass(eq=False)
@@ -50,6 +54,11 @@ class Wire:
             self.has_cut = True
             return self.cut.at - 1 - passed
 
+    def passing(self, size: int) -> int:
+        """How many bytes of a message that is cut still pass: not all."""
+        assert self.cut is not None
+        return int(size * self.cut.share)
+
     def commit(self) -> str | None:
         """One more COMMIT passes: whether to cut here, and on which side of it."""
         with self.lock:
@@ -75,7 +84,8 @@ class _Pair:
                 if COMMIT in chunk:
                     where = self.wire.commit()
                     if where == "before_commit":
-                        return self.end()
+                        self.far.sendall(chunk[: chunk.index(COMMIT) + self.wire.passing(len(COMMIT))])
+                        break
                     self.is_to_be_cut = where == "after_commit"
                     self.is_committing = True
                 passing = self.wire.let_through("up", len(chunk))
@@ -93,6 +103,7 @@ class _Pair:
                     if self.wire.on_commit:
                         self.wire.on_commit()
                     if self.is_to_be_cut:
+                        self.near.sendall(chunk[: self.wire.passing(len(chunk))])
                         break
                 passing = self.wire.let_through("down", len(chunk))
                 self.near.sendall(chunk[:passing])

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from slaledger.settings import Exports
 
@@ -112,13 +112,12 @@ Strike = Callable[[Exchange], None]
 
 @dataclass
 class Spoiling:
-    """What to spoil: the answers of one kind of request, each target's first, or all."""
+    """What to spoil: answers of one kind of request, so many of a target, or all."""
 
     strike: Strike
     kind: str  # get, list, put
     times: int | None  # a target; None: always
-    after: int = 0  # answers of the kind that are left whole first
-    key: str = ""  # of these keys alone, by how they begin
+    after: Mapping[str, int]  # key ("" of a listing) -> answers that are left whole first; others are all whole
 
 
 @dataclass
@@ -132,10 +131,18 @@ class FaultyS3:
     first_pages: dict[str, Answer] = field(default_factory=dict)  # kind of listing -> the first page ever given
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def spoil(self, strike: Strike, kind: str, *, times: int | None, after: int = 0, key: str = "") -> None:
+    def spoil(self, strike: Strike, kind: str, *, times: int | None, after: Mapping[str, int]) -> None:
         """From now on, spoil these answers."""
         self.heal()
-        self.spoiling = Spoiling(strike, kind, times, after, key)
+        self.spoiling = Spoiling(strike, kind, times, after)
+
+    def keys_asked(self, kind: str) -> Counter[str]:
+        """Key -> requests of that kind, over all of its versions."""
+        counts: Counter[str] = Counter()
+        for (asked, target), count in self.asked.items():
+            if asked == kind:
+                counts[_key(target)] += count
+        return counts
 
     def heal(self) -> None:
         """Spoil nothing more, and forget what was asked."""
@@ -145,20 +152,24 @@ class FaultyS3:
 
     def strike_for(self, method: str, path: str) -> Strike | None:
         """What becomes of this request."""
-        parts = urlsplit(path)
-        _, _, key = parts.path.lstrip("/").partition("/")
+        parts, key = urlsplit(path), _key(path)
         kind = "put" if method == "PUT" else "get" if key else "list"
         target = (kind, path if kind == "get" else parts.path)
         with self.lock:
             self.asked[target] += 1
             spoiling = self.spoiling
-            if spoiling is None or kind != spoiling.kind or not key.startswith(spoiling.key):
+            if spoiling is None or kind != spoiling.kind or key not in spoiling.after:
                 return None
-            hit = self.asked[target] - spoiling.after
+            hit = self.asked[target] - spoiling.after[key]
             if hit < 1 or (spoiling.times is not None and hit > spoiling.times):
                 return None
             self.struck += 1
             return spoiling.strike
+
+
+def _key(path: str) -> str:
+    """The key that a request is for, "" where it is for the bucket."""
+    return unquote(urlsplit(path).path).lstrip("/").partition("/")[2]
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -344,6 +355,13 @@ def other_version(exchange: Exchange) -> None:
     exchange.send(
         dataclasses.replace(answer, headers=kept).bearing(body).stating(etag=f'"{hashlib.md5(body).hexdigest()}"')
     )
+
+
+def other_bytes(exchange: Exchange) -> None:
+    """Another body, and no checksum that would tell."""
+    answer = exchange.forward()
+    kept = tuple((name, value) for name, value in answer.headers if not name.lower().startswith("x-amz-checksum"))
+    exchange.send(dataclasses.replace(answer, headers=kept, body=answer.body[::-1]))
 
 
 def page_repeated(exchange: Exchange) -> None:
