@@ -273,18 +273,22 @@ def hold_the_clock(warehouse: Warehouse) -> None:
         connection.execute("grant usage on schema held to public")
         login = sql.Identifier(warehouse.user)
         connection.execute(sql.SQL("alter role {} set search_path = held, pg_catalog, public").format(login))
-    set_clock(warehouse, is_running=True)
+    set_clock(warehouse, at=None)
 
 
-def set_clock(warehouse: Warehouse, *, is_running: bool) -> None:
-    """Let it run, or let it tell one instant for ever, so that what is written can be compared to the byte."""
+def set_clock(warehouse: Warehouse, *, at: str | None) -> None:
+    """Let it tell one instant for ever, so that what is written can be compared to the byte; None: let it run."""
     with psycopg.connect(warehouse.dsn) as connection:
         for name in ("clock_timestamp", "now", "statement_timestamp", "transaction_timestamp"):
-            told = sql.SQL("pg_catalog.{}()").format(sql.Identifier(name))
+            told = (
+                sql.Literal(at) + sql.SQL("::timestamptz")
+                if at
+                else sql.SQL("pg_catalog.{}()").format(sql.Identifier(name))
+            )
             connection.execute(
                 sql.SQL(
                     "create or replace function held.{}() returns timestamptz language sql volatile return {}"
-                ).format(sql.Identifier(name), told if is_running else sql.SQL("'2099-01-01T00:00:00Z'::timestamptz"))
+                ).format(sql.Identifier(name), told)
             )
 
 

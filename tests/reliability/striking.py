@@ -56,13 +56,14 @@ class Work:
             yield settings
 
     def plan(self, count: int, chance: random.Random) -> list[Stage | None]:
-        """Where to strike: at each stage once, those that write before others; then at any, or at any moment (None)."""
+        """Where to strike: each stage that writes, the others where there is room; then there or whenever (None)."""
         assert count >= len(self.writes), "not every stage that writes has its turn"
-        every = [*chance.sample(self.writes, len(self.writes)), *chance.sample(self.reads, len(self.reads))]
-        more = (chance.choice(every) if chance.random() < 0.4 else None for _ in range(count - len(every)))
+        every = list(self.stages if count >= len(self.stages) else self.writes)
+        more = [
+            chance.choice(every) if number and chance.random() < 0.4 else None for number in range(count - len(every))
+        ]
         plan = [
-            name and Stage(name, chance.randint(1, self.calls[name]), chance.random() < 0.5)
-            for name in (*every[:count], *more)
+            name and Stage(name, chance.randint(1, self.calls[name]), chance.random() < 0.5) for name in (*every, *more)
         ]
         chance.shuffle(plan)
         return plan
@@ -187,21 +188,22 @@ def check_killed_server(work: Work, server: Postgres, count: int, chance: random
     def strike(settings: Settings, at: Stage | None, chance: random.Random) -> Ended | None:
         server.start()
         postmaster, is_whole, port = server.process, chance.random() < 0.5, server.port
+        is_struck = kills.FORK.Event()
 
         def kill() -> None:
+            is_struck.set()
             kills.kill_server(postmaster.pid, is_whole=is_whole)
 
         child = Child(lambda: work.task(settings), work.stages if at else (), at=at, kill=kill)
         if at is None and child.wait_within(chance.uniform(0, work.seconds)):
             kill()
         ended = child.ended()
-        # At a stage the task itself kills: it was at work, whatever it still asked of the server. Else it must have
-        # noticed.
-        is_hit = not server.is_running if at else ended.error is not None
-        processes.wait_gone({postmaster} if is_hit else set(), seconds=10)
+        if is_struck.is_set():
+            assert processes.wait_gone({postmaster}, seconds=10) == set()
         server.start()
         assert server.port == port
-        return ended if is_hit else None
+        # At a stage it was at work, whatever it still asked of the server; else it must have noticed.
+        return ended if is_struck.is_set() and (at or ended.error) else None
 
     struck = check_killed(work, strike, count, chance)
     assert set(struck.said) <= {"nothing", "WarehouseUnreachable"}, struck.said

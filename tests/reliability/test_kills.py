@@ -67,7 +67,7 @@ def empty(server, s3_server, tmp_path_factory) -> Settings:
     warehouse = server.ensure_database("empty")
     kills.hold_the_clock(warehouse)
     migrate(warehouse)
-    kills.set_clock(warehouse, is_running=False)
+    kills.set_clock(warehouse, at="2099-01-01T00:00:00Z")
     return Settings(
         home=tmp_path_factory.mktemp("home"),
         warehouse=warehouse,
@@ -112,7 +112,7 @@ def books(empty, s3_server) -> Iterator[Settings]:
     exports = make_bucket(s3_server.exports, f"kills-{uuid.uuid4().hex[:12]}")
     with copied(dataclasses.replace(empty, exports=exports)) as settings:
         # What was built before what is a matter of the clock.
-        kills.set_clock(settings.warehouse, is_running=True)
+        kills.set_clock(settings.warehouse, at=None)
         with connect(settings.warehouse) as connection:
             connection.execute(MARTS_SQL)
         publish_terms(settings)
@@ -132,7 +132,8 @@ def books(empty, s3_server) -> Iterator[Settings]:
                 by="Bob",
                 because="measured elsewhere",
             )
-        kills.set_clock(settings.warehouse, is_running=False)
+        # Gone back: what is posted then is of the instant of the posting before it, and the same each time.
+        kills.set_clock(settings.warehouse, at="2026-05-01T00:00:00Z")
         yield settings
 
 
