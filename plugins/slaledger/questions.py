@@ -40,7 +40,7 @@ def questions(settings: Settings, *, most: int | None = MOST_ASKED) -> list[dict
 class AskForDecision(ApprovalOperator):
     """Wait for a person's Approve or Reject with a reason, then record it. It ends as failed where it was refused.
 
-    Airflow shows a task that is tried again what it showed first: an answer on a text of then is refused.
+    Airflow shows a task that is tried again what it showed first: an answer on what it does not say now is refused.
     """
 
     # Ids come from exports: they are shown, never rendered.
@@ -61,13 +61,13 @@ class AskForDecision(ApprovalOperator):
         return {}
 
     def execute(self, context: Any) -> str:
-        """Ask, and wait without a process. An answer that an earlier try was given is taken, not asked for again.
+        """Ask, and wait without a process.
 
         Airflow believes a task lost that was answered before it noticed that the asking process had ended, and tries
-        it again; asking again would drop the answer.
+        it again: it asks once more, unless the answer got through and nothing waits any longer.
         """
-        if context["ti"].try_number > 1 and (event := _given(context["ti"].id)):
-            return self.execute_complete(context, event)
+        if context["ti"].try_number > 1 and (said := _decided_meanwhile(self.question)):
+            return said
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> str:
@@ -96,19 +96,20 @@ def shown(question: Mapping[str, str]) -> str:
     return hashlib.sha256("\0".join((question["pending_id"], question["text"])).encode()).hexdigest()
 
 
-def _given(ti_id: Any) -> dict[str, Any] | None:
-    """The answer that Airflow has of an earlier try, as it hands one to `execute_complete`; None: nobody gave one."""
-    from airflow.sdk.execution_time.hitl import get_hitl_detail_content_detail
+@steps.reported
+def _decided_meanwhile(question: Mapping[str, str]) -> str | None:
+    from slaledger import settings
 
-    given = get_hitl_detail_content_detail(ti_id)
-    if not getattr(given, "response_received", False):
+    if _now(settings.load(), question):
         return None
-    return {
-        "chosen_options": list(given.chosen_options or ()),
-        "params_input": given.params_input,
-        "responded_at": given.responded_at,
-        "responded_by_user": given.responded_by_user.model_dump() if given.responded_by_user else None,
-    }
+    return f"{question['pending_id']} no longer waits with these figures."
+
+
+def _now(settings: Settings, question: Mapping[str, str]) -> dict[str, str] | None:
+    """What would be asked now of the same thing and figures; None: it no longer waits so."""
+    same = ("pending_id", "subject_digest")
+    found = [each for each in questions(settings, most=None) if all(each[name] == question[name] for name in same)]
+    return found[0] if found else None
 
 
 @steps.reported
@@ -117,11 +118,9 @@ def _record(question: Mapping[str, str], answer: Mapping[str, Any]) -> str:
     from slaledger.decisions import AIRFLOW
 
     loaded = settings.load()
-    # What waits no longer, or with other figures, `decide` tells.
-    now = [each for each in questions(loaded, most=None) if each["subject_digest"] == question["subject_digest"]]
-    now = [each for each in now if each["pending_id"] == question["pending_id"]] or [dict(question)]
     user, reason = answer["responded_by_user"], answer["params_input"].get(REASON)
-    if answer["params_input"].get(SHOWN) != shown(now[0]):
+    # What waits no longer, or with other figures, `decide` tells.
+    if answer["params_input"].get(SHOWN) != shown(_now(loaded, question) or question):
         raise TextChanged(
             f"The answer is not on what {question['pending_id']} says now: nothing was recorded. Trigger "
             "`decide_pending` anew, which shows it."

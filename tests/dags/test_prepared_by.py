@@ -77,3 +77,8 @@ def test_who_runs_a_command_is_the_systems_user_unless_said(monkeypatch):
     assert settings.user_name() == "ada"
     monkeypatch.setenv("SLA_USER", " ")
     assert settings.user_name() == pwd.getpwuid(os.getuid()).pw_name
+
+
+@pytest.mark.parametrize(("user", "expected"), [("admin", "admin"), ("billing", "billing"), (None, None)])
+def test_the_account_is_airflows_word_whatever_the_run_says(user, expected):
+    assert asked(steps.triggered_by, user=user, prepared_by="ada") == expected
