@@ -23,7 +23,7 @@ from tests.conftest import make_bucket
 from tests.edge_cases.cases import agree
 from tests.reliability.bad_inputs.cases import EXPORTED_AT, Case, beside, expectations, load
 from tests.reliability.bad_inputs.page import page
-from tests.reliability.bad_inputs.running import BUILDS, Landed, Outcome, Row, count, land, look, search
+from tests.reliability.bad_inputs.running import BUILDS, Landed, Outcome, Row, collect, count, land, look, search
 from tests.support.pipeline import Pipeline
 
 pytestmark = pytest.mark.timeout(900)
@@ -60,11 +60,11 @@ def unlimited(fresh_settings: Settings) -> Settings:
 
 @pytest.fixture(scope="module")
 def figured(unlimited: Settings, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """All cases that stop nothing: landed in two rounds, a month closed after each."""
+    """All cases' figures, and all objects that stop nothing: landed in two rounds, a month closed after each."""
     cases = [case for case in CASES if not case.is_stopped]
     pipeline, outcome = Pipeline(unlimited), Outcome()
     directory = tmp_path_factory.mktemp("beside")
-    beside(cases).write(directory, exported_at=months.parse_instant(EXPORTED_AT))
+    beside(CASES).write(directory, exported_at=months.parse_instant(EXPORTED_AT))
     pipeline.put(directory)
     for number in (1, 2):
         land(
@@ -76,6 +76,7 @@ def figured(unlimited: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ou
                 count(pipeline, outcome, build)
     outcome.rounds[-1] = look(pipeline)
     search(pipeline, outcome, [*(text for case in CASES for text in case.nowhere), PLANTED])
+    collect(unlimited, outcome)
     return outcome
 
 
@@ -83,7 +84,7 @@ def figured(unlimited: Settings, tmp_path_factory: pytest.TempPathFactory) -> Ou
 def stopped(
     warehouse_server: Any, s3_server: Any, unlimited: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> Outcome:
-    """All cases that stop a month: landed, and brought before the first gate of a closing."""
+    """The objects of all cases that stop a month: landed, and brought before the first gate of a closing."""
     name = f"{unlimited.exports.bucket}s"
     settings = Settings(
         home=unlimited.home,
@@ -119,11 +120,11 @@ def stopped(
     return outcome
 
 
-def differences(case: Case, outcome: Outcome) -> list[str]:
+def differences(case: Case, figured: Outcome, stopped: Outcome) -> list[str]:
     """What came of a case otherwise than its entry says."""
     found = []
     for place, each in expectations(case):
-        landed = outcome.rounds[each.expect.get("after", 0) - 1]
+        landed = (stopped if case.is_stopped else figured).rounds[each.expect.get("after", 0) - 1]
         if each.expect.get("stray"):
             found += [] if each.key in landed.strays else [f"{each.key}: not reported as a stray"]
             continue
@@ -134,12 +135,14 @@ def differences(case: Case, outcome: Outcome) -> list[str]:
         found += [f"{each.key}: {text}" for text in _differences(each.expect, versions[place], landed)]
     for said in case.figures:
         owner = (said["table"], said.get("when", "first"), said["of"])
-        rows = outcome.figures[owner]
+        rows = figured.figures[owner]
         if not agree(said["rows"], [dict(row) for row in rows]):
             found.append(f"{owner}: expected {said['rows']}, but got {[dict(row) for row in rows]}")
-    found += [f"{table} holds {text}" for table, text in outcome.held if text in case.nowhere]
-    if case.stops and case.stops["subject"] not in outcome.stopping.get(case.stops["expectation"], ()):
-        found.append(f"not stopped by {case.stops}: {outcome.stopping}")
+    found += [f"{table} holds {text}" for table, text in figured.held if text in case.nowhere]
+    if case.dropped and not any(case.dropped.items() <= line.items() for line in figured.dropped):
+        found.append(f"no line of the drop has {case.dropped}")
+    if case.stops and case.stops["subject"] not in stopped.stopping.get(case.stops["expectation"], ()):
+        found.append(f"not stopped by {case.stops}: {stopped.stopping}")
     return found
 
 
@@ -174,8 +177,8 @@ def test_every_case_of_the_research_is_in_the_catalogue_once() -> None:
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=case.number) for case in CASES])
-def test_case(request: pytest.FixtureRequest, case: Case) -> None:
-    assert differences(case, request.getfixturevalue("stopped" if case.is_stopped else "figured")) == []
+def test_case(figured: Outcome, stopped: Outcome, case: Case) -> None:
+    assert differences(case, figured, stopped) == []
 
 
 def unaccounted(landed: Landed) -> list[str]:
@@ -231,10 +234,11 @@ def test_the_page_is_current() -> None:
         ("P18", {"status": "measured"}),
         ("S9", {"subject": "another component"}),
         ("T15", {"nowhere": [PLANTED]}),
+        ("A20", {"dropped": {"contract_id": "C-A20", "account_id": "=1+1|A20"}}),
         ("C2", {"amount": "100.00"}),
     ],
 )
-def test_a_wrong_entry_fails(request: pytest.FixtureRequest, number: str, change: dict[str, Any]) -> None:
+def test_a_wrong_entry_fails(figured: Outcome, stopped: Outcome, number: str, change: dict[str, Any]) -> None:
     """Each of what an entry may say, said wrongly."""
     case = next(case for case in CASES if case.number == number)
     if "expect" in change:
@@ -242,6 +246,8 @@ def test_a_wrong_entry_fails(request: pytest.FixtureRequest, number: str, change
         case = dataclasses.replace(case, puts=[*others, dataclasses.replace(last, expect=change["expect"])])
     elif "subject" in change:
         case = dataclasses.replace(case, stops={**case.stops, **change})
+    elif "dropped" in change:
+        case = dataclasses.replace(case, dropped=change["dropped"])
     elif "nowhere" in change:
         case = dataclasses.replace(case, nowhere=[*case.nowhere, *change["nowhere"]])
     else:
@@ -253,7 +259,7 @@ def test_a_wrong_entry_fails(request: pytest.FixtureRequest, number: str, change
             for said in case.figures
         ]
         case = dataclasses.replace(case, figures=wrong)
-    assert differences(case, request.getfixturevalue("stopped" if case.is_stopped else "figured")) != []
+    assert differences(case, figured, stopped) != []
 
 
 def test_a_row_that_nobody_speaks_of_is_seen(figured: Outcome) -> None:

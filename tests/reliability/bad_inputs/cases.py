@@ -43,7 +43,9 @@ _EXPECTED = {
     "stray",
     "after",
 }
-_CASE = {"number", "words", "reading", "not_in_contract", "world", "beside", "objects", "figures", "stops", "nowhere"}
+_CASE = {"number", "words", "reading", "not_in_contract", "world", "beside", "objects"} | {
+    *("figures", "stops", "nowhere", "dropped"),
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ class Case:
     figures: Sequence[Mapping[str, Any]]
     stops: Mapping[str, str] | None
     nowhere: Sequence[str]  # texts that no table may hold
+    dropped: Mapping[str, str] | None  # cells of a line in the billing drop's CSV
 
 
 def load() -> list[Case]:
@@ -99,6 +102,7 @@ def _case(entry: Mapping[str, Any], section: str) -> Case:
         figures=entry.get("figures", []),
         stops=entry.get("stops"),
         nowhere=entry.get("nowhere", []),
+        dropped=entry.get("dropped"),
     )
     assert case.figures or case.stops or any(put.expect for put in case.puts), f"{number} expects nothing"
     return case

@@ -50,6 +50,8 @@ def _outcomes(case: Case) -> Iterator[str]:
         yield f"`{said['table']}`{month}: " + (" and ".join(map(_row, said["rows"])) or "no row")
     if case.stops:
         yield f"the month is stopped by `{case.stops['expectation']}` (exit code 3)"
+    if case.dropped:
+        yield "in the billing drop: " + _row(case.dropped)
     if case.nowhere:
         yield "no table holds the text"
 

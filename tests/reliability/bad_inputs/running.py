@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 import tempfile
 from collections import defaultdict
@@ -23,6 +25,10 @@ BUILDS = {
     "first": ("2026-03", "2026-04-20T00:00:00Z", True, 1),
     "again": ("2026-03", "2026-05-20T00:00:00Z", True, 2),
     "april": ("2026-04", "2026-04-20T00:00:00Z", False, 2),
+}
+
+FIGURES = {name: owner for name, owner in TABLES.items() if name not in ("source_objects", "quarantined_rows")} | {
+    "sla_statements": "contract_id"
 }
 
 Row = Mapping[str, Any]
@@ -48,6 +54,7 @@ class Outcome:
     )  # by table, build and owner
     stopping: dict[str, set[str]] = field(default_factory=dict)  # by expectation, all that breaks it
     held: list[tuple[str, str]] = field(default_factory=list)  # tables that hold a text that is to be nowhere
+    dropped: list[Mapping[str, str]] = field(default_factory=list)  # the lines of the billing drop's CSV
 
 
 def put(settings: Settings, puts: Sequence[Put]) -> None:
@@ -121,10 +128,18 @@ def count(pipeline: Pipeline, outcome: Outcome, build: str) -> None:
     """Build a month, and read its figures."""
     month, as_of, is_closing, _ = BUILDS[build]
     pipeline.build(f"build_{build}", month, as_of, close=is_closing)
-    for table, owner in TABLES.items():
-        if table in ("source_objects", "quarantined_rows"):
-            continue
-        schema = "billing" if table == "credit_line_items" else "marts"
+    for table, owner in FIGURES.items():
+        schema = "billing" if table in ("credit_line_items", "sla_statements") else "marts"
         query = f"select * from {schema}.{table} where service_month = %s"
         for row in pipeline.rows(query, [date.fromisoformat(f"{month}-01")]):
             outcome.figures[table, build, row[owner]].append(row)
+
+
+def collect(settings: Settings, outcome: Outcome) -> None:
+    """Read what the closings dropped for billing."""
+    client = objects.client(settings.exports)
+    listed = client.list_objects_v2(Bucket=settings.exports.bucket, Prefix="billing/credits/").get("Contents", [])
+    for each in listed:
+        if each["Key"].endswith(".csv"):
+            body = client.get_object(Bucket=settings.exports.bucket, Key=each["Key"])["Body"].read().decode()
+            outcome.dropped += csv.DictReader(io.StringIO(body, newline=""))
