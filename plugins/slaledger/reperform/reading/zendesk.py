@@ -146,7 +146,7 @@ def child_event(child: Child, audit: Audit, *, position: int, actor: str) -> Tic
     is_nobodys = child.is_automatic or child.actor_id is None
     return TicketEvent(
         ticket_id=audit.ticket_id,
-        event_id=f"{int(audit.audit_id):019}-{position:04}",
+        event_id=f"{int(audit.audit_id):0>19}-{position:04}",
         at=audit.at,
         type=child.type,
         actor="system" if is_change and is_nobodys else actor,
