@@ -230,6 +230,11 @@ def test_an_approved_quarantined_share_passes_until_its_counts_change(month: Mon
     gates.run_gate(settings, "raw", run_id=RUN_ID)
     assert gates.over_quarantine_limit(settings) == []
     with connect(settings.warehouse) as connection:
+        ((is_success, record),) = connection.execute("select is_success, quarantine from audit.validations")
+    # An auditor sees the limit that it was judged by, and what was counted.
+    assert (is_success, record["limit_percent"]) == (True, settings.quarantine_limit_percent)
+    assert {"feed": "monitoring/checks", "rows_read": 101, "rows_quarantined": 11} in record["feeds"]
+    with connect(settings.warehouse) as connection:
         connection.execute("update raw.source_objects set rows_read = 102, rows_quarantined = 12 where rows_read = 101")
     assert gates.over_quarantine_limit(settings) != []
 

@@ -580,6 +580,7 @@ def check_fence(settings: Settings, kind: str, chance: random.Random) -> None:
     assert any(fault.startswith(f"{named.format(**words)} is ") for fault in found), f"{kind}: {words}, {found}"
 
 
+@pytest.mark.timeout(1200)
 @scaled("rounds", every_push=1, deep=10)
 def test_whatever_an_owner_does_to_a_fence_is_found_and_named(history, rounds, chance, figure):
     for _ in range(rounds):

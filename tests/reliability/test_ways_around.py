@@ -483,7 +483,8 @@ def _post_for_any_run(month: Month, patch: pytest.MonkeyPatch) -> None:
 
 def _let_anybody_keep_records(month: Month, patch: pytest.MonkeyPatch) -> None:
     month.by_hand(
-        "alter table audit.validations disable trigger user, alter column validated_by set default session_user",
+        "alter table audit.validations disable trigger user, alter column validated_by set default session_user,"
+        """ alter column quarantine set default '{"limit_percent": 10, "feeds": []}'""",
         "grant insert, update, delete on audit.validations to sla_biller",
     )
 
