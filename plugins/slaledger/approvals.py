@@ -89,9 +89,7 @@ def pending(settings: Settings) -> list[PendingDecision]:
         for excess in gates.over_quarantine_limit(settings)
     ]
     with connect(settings.warehouse, role="sla_approver") as connection:
-        waiting = excesses
-        if _are_marts_built(connection):
-            waiting += [*_held_months(connection), *_claims(connection), *_decreases(connection)]
+        waiting = [*excesses, *_held_months(connection), *_claims(connection), *_decreases(connection)]
         decided = {
             tuple(row) for row in connection.execute("select kind, subject, subject_digest from audit.decisions")
         }
@@ -198,12 +196,6 @@ def _decided_before(
             return Recorded(False, *decision)
     known = ", ".join(item.pending_id for item in waiting[:10]) or "nothing"
     raise NothingPending(f"Nothing waits under {pending_id!r}. Waiting: {known}. `sla pending` lists all.")
-
-
-def _are_marts_built(connection: psycopg.Connection) -> bool:
-    marts = ("marts.fct_account_months", "marts.fct_claims", "marts.fct_credits", "reference.currencies")
-    query = "select bool_and(to_regclass(mart) is not null) from unnest(%s::text []) as marts (mart)"
-    return connection.execute(query, (list(marts),)).fetchone()[0]
 
 
 def _held_months(connection: psycopg.Connection) -> list[PendingDecision]:

@@ -46,7 +46,7 @@ def record(
     via: str,
     prepared_by: str | None = None,
 ) -> Recorded:
-    """Record a decision in the transaction of `connection`, which is in the role `sla_approver`.
+    """Record a decision in the transaction of `connection`, whose role may: `sla_approver`, or `sla_goodwill`.
 
     Where one on these figures stands, that one is returned, and nothing is written. `prepared_by` is for goodwill
     alone: of all else the database knows who asked for the run, and through which account. Raises `PreparerDecides`.

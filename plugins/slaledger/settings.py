@@ -24,7 +24,9 @@ WAREHOUSE_CONNECTION = "AIRFLOW_CONN_SLA_WAREHOUSE"
 EXPORTS_CONNECTION = "AIRFLOW_CONN_SLA_EXPORTS"
 
 # Each has a role of PostgreSQL, `sla_loader` say, and may have a login of its own.
-STAGES = ("loader", "transformer", "validator", "approver", "biller", "relay", "auditor")
+STAGES = ("loader", "transformer", "validator", "approver", "biller", "relay", "auditor", "goodwill")
+# Typed by people, and no task's of Airflow.
+COMMAND_LINE_ROLES = ("sla_goodwill",)
 
 # One writer at a time: the pool of one slot that the stack creates.
 WRITER_POOL = "sla_writer"

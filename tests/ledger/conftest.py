@@ -16,7 +16,7 @@ from slaledger import objects
 from slaledger.settings import Exports, Settings, Warehouse
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
-from tests.ledger.books import MARTS_SQL, AccountMonth, close, new_ledger, publish_terms
+from tests.ledger.books import CURRENCIES, AccountMonth, close, new_ledger, publish_terms
 from tests.support.buckets import empty_bucket
 
 
@@ -26,7 +26,7 @@ def template(warehouse_server) -> Warehouse:
     warehouse = warehouse_server.ensure_database("ledger_template")
     migrate(warehouse)
     with connect(warehouse) as connection:
-        connection.execute(MARTS_SQL)
+        connection.execute(CURRENCIES)
     return warehouse
 
 

@@ -254,9 +254,9 @@ class TestDecide:
                 """
                 insert into marts.fct_claims (
                     claim_id, account_id, contract_id, service_month, received_at, complete_at, deadline_at, status,
-                    decision_subject, decision_digest
+                    terms_id, terms_version, decision_subject, decision_digest
                 ) values ('CL-1', 'A-1', 'K-1', '2026-03-01', '2026-04-11T00:00Z', '2026-04-11T00:00Z',
-                    '2026-04-11T00:00Z', 'needs_review', 'CL-1|K-1|2026-03', 'd1')
+                    '2026-04-11T00:00Z', 'needs_review', 'klink-enterprise', '2026-01', 'CL-1|K-1|2026-03', 'd1')
                 """
             )
         approve(settings, "claim:CL-1:K-1:2026-03")
@@ -265,8 +265,6 @@ class TestDecide:
         ]
 
     def test_before_anything_was_built_nothing_waits(self, settings):
-        with connect(settings.warehouse) as connection:
-            connection.execute("drop schema marts cascade")
         assert approvals.pending(settings) == []
 
 
@@ -386,7 +384,10 @@ class TestGoodwill:
     def test_needs_a_statement_and_a_fee(self, settings):
         with pytest.raises(GoodwillRefused, match="close the month first"):
             self.give(settings)
-        close(settings, AccountMonth(currency=None, monthly_fee=None, amount=None, status="blocked"))
+        close(
+            settings,
+            AccountMonth(currency=None, monthly_fee=None, amount=None, status="blocked", credit_status="blocked"),
+        )
         with pytest.raises(GoodwillRefused, match="no fee"):
             self.give(settings)
         with pytest.raises(GoodwillRefused, match="2026-02"):
@@ -611,7 +612,7 @@ class TestOneWay:
             connection.execute("grant execute on function audit.person to sla_loader")
         run(settings, INSERT, role="sla_loader")
 
-    @pytest.mark.parametrize("role", sorted({*ROLES} - {"sla_approver"}))
+    @pytest.mark.parametrize("role", sorted({*ROLES} - {"sla_approver", "sla_goodwill"}))
     def test_nobody_else_goes_the_way_of_the_approver(self, decided, role):
         with pytest.raises(psycopg.errors.InsufficientPrivilege, match="record_decision"):
             run(decided, RECORD, "Ada", "cli", None, role=role)
@@ -628,7 +629,7 @@ class TestOneWay:
                 True,
                 "sla_owner",
                 ["search_path=pg_catalog, pg_temp"],
-                "{sla_owner=X/sla_owner,sla_approver=X/sla_owner}",
+                "{sla_owner=X/sla_owner,sla_approver=X/sla_owner,sla_goodwill=X/sla_owner}",
             )
         ]
 

@@ -20,14 +20,30 @@ from tests.ledger.books import MARCH, AccountMonth, close, rows
 
 # Mart -> how many of its columns are the contract's, and so the candidate's.
 CONTRACT = {"fct_account_months": 20, "fct_account_downtime": 8, "fct_claims": 9, "fct_credits": 11}
-OTHER = {
-    "text": "other",
-    "text[]": "{other}",
-    "boolean": "true",
-    "numeric": "0",
-    "date": "2026-04-01",
-    "timestamp with time zone": "2026-03-01T00:00:00Z",
+# Type -> a value of it, and another.
+VALUES = {
+    "text": ("one", "other"),
+    "text[]": ("{one}", "{other}"),
+    "boolean": ("false", "true"),
+    "numeric": ("1", "0"),
+    "date": ("2026-03-01", "2026-04-01"),
+    "timestamp with time zone": ("2026-03-02T00:00:00Z", "2026-03-01T00:00:00Z"),
 }
+# Column, type and whether it may be null, in their order; and the constraints, as PostgreSQL says them.
+SHAPE = """
+    select coalesce(jsonb_agg(shape.said order by shape.place), '[]')
+    from (
+        select attnum as place, jsonb_build_array(attname, format_type(atttypid, atttypmod), attnotnull) as said
+        from pg_attribute
+        where attrelid = %(table)s::regclass and attnum > 0 and not attisdropped
+        union all
+        select
+            1000 + row_number() over (order by conname),
+            jsonb_build_array(conname, pg_get_constraintdef(pg_constraint.oid))
+        from pg_constraint
+        where conrelid = %(table)s::regclass and contype <> 'n'
+    ) as shape
+"""
 STATEMENT = [
     "statement_id",
     "contract_id",
@@ -119,16 +135,65 @@ def test_every_column_of_the_books_is_hashed(closed_books, table, hashed):
     assert tuple(name for name, _ in columns(closed_books, f"billing.{table}")) == hashed
 
 
-def test_the_marts_of_these_tests_are_those_of_dbt(closed_books):
-    models = {
-        model["name"]: [(column["name"], column["data_type"]) for column in model["columns"]]
-        for path in (DBT_PROJECT_DIR / "models" / "marts").glob("*.yml")
-        for model in yaml.safe_load(path.read_text()).get("models", [])
-    }
-    short = {"timestamp with time zone": "timestamptz"}
-    for mart in [*CONTRACT, "fct_response_times"]:
-        here = [(name, short.get(kind, kind)) for name, kind in columns(closed_books, f"marts.{mart}")]
-        assert set(here) <= set(models[mart]), mart
+def declared_marts() -> dict[str, str]:
+    """Table -> what its contract in dbt's project makes of it, in SQL; of the seed, what its tests hold."""
+    tables = {}
+    for path in (DBT_PROJECT_DIR / "models" / "marts").glob("*.yml"):
+        for model in yaml.safe_load(path.read_text())["models"]:
+            parts = [
+                f"{column['name']} {column['data_type']}"
+                + (" not null" if {"type": "not_null"} in column.get("constraints", []) else "")
+                for column in model["columns"]
+            ]
+            for held in model.get("constraints", []):
+                what = {
+                    "primary_key": f"primary key ({', '.join(held.get('columns', []))})",
+                    "check": f"check ({held.get('expression')})",
+                    "custom": held.get("expression"),
+                }
+                parts.append(f"constraint {held['name']} {what[held['type']]}")
+            tables[f"marts.{model['name']}"] = ", ".join(parts)
+    for seed in yaml.safe_load((DBT_PROJECT_DIR / "seeds" / "_seeds.yml").read_text())["seeds"]:
+        parts = [f"{name} {kind} not null" for name, kind in seed["config"]["column_types"].items()]
+        tables[f"reference.{seed['name']}"] = ", ".join(
+            [*parts, "constraint currencies_one_per_code primary key (currency)"]
+        )
+    return tables
+
+
+def require_declared_marts(settings) -> int:
+    """How many tables there are in the marts' schemas: each is the owner's, and as dbt's project declares it."""
+    declared = declared_marts()
+    found = rows(
+        settings,
+        "select schemaname || '.' || tablename, tableowner from pg_tables"
+        " where schemaname in ('marts', 'reference') order by 1",
+    )
+    assert found == [(table, "sla_owner") for table in sorted(declared)]
+    with connect(settings.warehouse) as connection:
+        for table, parts in declared.items():
+            connection.execute(f"create temporary table declared ({parts})")
+            here, there = (
+                connection.execute(SHAPE, {"table": name}).fetchone()[0] for name in (table, "pg_temp.declared")
+            )
+            assert here == there, table
+            connection.execute("drop table declared")
+    return len(declared)
+
+
+def test_the_marts_are_as_dbt_declares_them(settings):
+    assert require_declared_marts(settings) == 7
+    for change in (
+        "alter table marts.fct_credits drop constraint credits_amount_is_never_negative",
+        "alter table marts.fct_claims alter column reason set not null",
+        "alter table marts.fct_findings add column since date",
+        "alter table reference.currencies owner to sla_transformer",
+        "create table marts.fct_new ()",
+    ):
+        with connect(settings.warehouse) as connection:
+            connection.execute(change)
+        with pytest.raises(AssertionError):
+            require_declared_marts(settings)
 
 
 @pytest.mark.parametrize(("mart", "count"), CONTRACT.items())
@@ -136,15 +201,13 @@ def test_the_candidate_is_every_column_of_the_contract(closed_books, mart, count
     """Whatever is changed in a row, its digest is another; what follows the contract's columns is no part of it."""
     with connect(closed_books.warehouse) as connection:
         connection.execute(f"delete from marts.{mart} where service_month = %s", (MARCH,))
-        basis = ", basis" if mart == "fct_credits" else ""
-        value = ", 'availability'" if basis else ""
-        connection.execute(
-            f"insert into marts.{mart} (contract_id, service_month{basis}) values ('K-1', %s{value})", (MARCH,)
-        )
+        held = columns(closed_books, f"marts.{mart}")
+        row = ", ".join(f"'{VALUES[kind][0]}'" for _, kind in held)
+        connection.execute(f"insert into marts.{mart} values ({row})")
         before = candidate_sha256(connection)
-        for place, (name, kind) in enumerate(columns(closed_books, f"marts.{mart}")):
+        for place, (name, kind) in enumerate(held):
             with connection.transaction() as savepoint:
-                connection.execute(f"update marts.{mart} set {name} = %s::text::{kind}", (OTHER[kind],))
+                connection.execute(f"update marts.{mart} set {name} = %s::text::{kind}", (VALUES[kind][1],))
                 assert (candidate_sha256(connection) != before) == (place < count), name
                 raise psycopg.Rollback(savepoint)
         connection.rollback()

@@ -55,9 +55,13 @@ def claimed(settings, *account_months):
         connection.execute(
             """
             insert into marts.fct_claims (
-                claim_id, account_id, contract_id, service_month, received_at, complete_at, deadline_at, status
+                claim_id, account_id, contract_id, service_month, received_at, complete_at, deadline_at, status,
+                terms_id, terms_version, decision_subject, decision_digest
             )
-            values ('CL-1', 'A-1', 'K-1', %s, '2026-04-05T00:00Z', '2026-04-06T00:00Z', '2026-04-11T00:00Z', 'accepted')
+            values (
+                'CL-1', 'A-1', 'K-1', %s, '2026-04-05T00:00Z', '2026-04-06T00:00Z', '2026-04-11T00:00Z', 'accepted',
+                'klink-enterprise', '2026-01', 'CL-1|K-1|2026-03', 'd1'
+            )
             """,
             (MARCH,),
         )
@@ -162,8 +166,12 @@ def test_a_response_credit_is_explained_down_to_its_tickets_events(landed):
                 '00000000-0000-0000-0000-000000000022', 2, 'h', false, '0815', 't-late', '2026-03-02T10:00Z', '9',
                 '[{"kind": "comment"}]'
             );
-            insert into marts.fct_response_times (ticket_id, contract_id, service_month, severity, outcome) values
-                ('t-late', 'K-1', '2026-03-01', 'P1', 'breached'), ('t-met', 'K-1', '2026-03-01', 'P1', 'met');
+            insert into marts.fct_response_times (
+                ticket_id, contract_id, service_month, severity, created_at, outcome, guaranteed
+            )
+            values
+                ('t-late', 'K-1', '2026-03-01', 'P1', '2026-03-02T08:00Z', 'breached', true),
+                ('t-met', 'K-1', '2026-03-01', 'P1', '2026-03-02T08:00Z', 'met', true);
             """
         )
     close(landed, dataclasses.replace(MONTH, basis="response_time", credit_percent=Decimal(1), amount=Decimal("10.00")))

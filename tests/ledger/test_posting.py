@@ -49,6 +49,9 @@ def test_amounts_are_exact_to_the_minor_unit(settings, fee, currency, amount):
     ("currency", "amount"), [("USD", "0.025"), ("JPY", "99.95"), ("XXX", "1"), ("USD", "NaN"), ("USD", "Infinity")]
 )
 def test_an_amount_that_is_not_exact_closes_nothing(settings, currency, amount):
+    """Where the mart would take it, too."""
+    with connect(settings.warehouse) as connection:
+        connection.execute("alter table marts.fct_credits drop constraint credits_amount_is_never_negative")
     with pytest.raises(ledger.AmountNotPostable, match="K-1"):
         close(settings, AccountMonth(currency=currency, amount=Decimal(amount)))
     assert rows(settings, "select from billing.sla_statements") == []
@@ -238,8 +241,18 @@ class TestRefused:
         [
             "update marts.fct_credits set amount = amount + 1",
             "update marts.fct_account_months set counted_seconds = counted_seconds + 0.000001",
-            "insert into marts.fct_claims (claim_id, service_month) values ('CL-9', '2026-03-01')",
-            "insert into marts.fct_account_downtime (contract_id, service_month) values ('K-1', '2026-03-01')",
+            """
+            insert into marts.fct_claims (
+                claim_id, service_month, received_at, deadline_at, status, terms_id, terms_version, decision_subject,
+                decision_digest
+            )
+            values ('CL-9', '2026-03-01', '2026-04-01Z', '2026-04-11Z', 'pending', 'terms', '2026-01', 's', 'd')
+            """,
+            """
+            insert into marts.fct_account_downtime (
+                contract_id, service_month, started_at, ended_at, kind, services, categories, source_ids
+            ) values ('K-1', '2026-03-01', '2026-03-02Z', '2026-03-03Z', 'counted', '{}', '{}', '{}')
+            """,
         ],
     )
     def test_the_marts_changed_after_the_gate(self, settings, change):

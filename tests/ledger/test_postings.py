@@ -584,17 +584,3 @@ def test_it_is_the_database_that_refuses(settings):
         connection.execute("alter table billing.postings disable trigger postings_checked")
     forge(settings, run_id, drafts=lambda made: [dataclasses.replace(made[0], amount=Decimal(1_000_000))])
     assert lines(settings)[1][2] == Decimal(1_000_000)
-
-
-def test_the_marts_owner_cannot_have_the_owners_rights_run_its_code(settings):
-    """A view in the place of a mart would be read with the rights of the books' owner."""
-    close(settings, AccountMonth())
-    with connect(settings.warehouse) as connection:
-        connection.execute("set local role sla_transformer")
-        connection.execute("alter table marts.fct_claims rename to claims")
-        connection.execute("create view marts.fct_claims as select * from marts.claims")
-    with (
-        pytest.raises(psycopg.errors.RaiseException, match=r"marts\.fct_claims is no plain table"),
-        connect(settings.warehouse, role="sla_validator") as connection,
-    ):
-        ledger.candidate_sha256(connection)

@@ -18,7 +18,6 @@ import pytest
 
 from slaledger import terms, transform
 from slaledger.settings import DBT_PROJECT_DIR, Settings
-from slaledger.warehouse import connect
 
 MARTS = DBT_PROJECT_DIR / "models" / "marts"
 
@@ -96,42 +95,6 @@ def test_every_mart_has_an_enforced_contract(built: Built) -> None:
         assert node["contract"]["enforced"], f"{name}: set `contract.enforced`"
         keys = [held["type"] for held in node["constraints"] if held["type"] in ("primary_key", "custom")]
         assert bool(keys) != (name in WITHOUT_A_KEY), f"{name}: give it a key, or a reason why it has none"
-
-
-def test_every_mart_is_as_its_contract_says(built: Built) -> None:
-    with connect(built.settings.warehouse) as connection:
-        found = connection.execute(
-            """
-            select relations.relname, attributes.attname, attributes.attnotnull,
-                format_type(attributes.atttypid, attributes.atttypmod)
-            from pg_attribute as attributes
-            inner join pg_class as relations on attributes.attrelid = relations.oid
-            where
-                relations.relnamespace = 'marts'::regnamespace
-                and relations.relkind = 'r'
-                and attributes.attnum > 0
-                and not attributes.attisdropped
-            """
-        ).fetchall()
-        checks = connection.execute(
-            "select conrelid::regclass::text, conname from pg_constraint"
-            " where connamespace = 'marts'::regnamespace and contype in ('p', 'u', 'c')"
-        ).fetchall()
-    declared = {
-        (
-            name,
-            column["name"],
-            any(held["type"] == "not_null" for held in column["constraints"])
-            or any(column["name"] in held["columns"] for held in node["constraints"] if held["type"] == "primary_key"),
-            {"timestamptz": "timestamp with time zone"}.get(column["data_type"], column["data_type"]),
-        )
-        for name, node in built.marts().items()
-        for column in node["columns"].values()
-    }
-    assert set(found) == declared
-    assert set(checks) == {
-        (f"marts.{name}", held["name"]) for name, node in built.marts().items() for held in node["constraints"]
-    }
 
 
 # What every row of a mart has, whatever became of it: a column that falls out of here was made nullable.

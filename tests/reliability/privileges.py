@@ -11,57 +11,58 @@ from dataclasses import dataclass
 
 import psycopg
 
-ROLES = ("owner", "loader", "transformer", "validator", "approver", "biller", "relay", "auditor")
+ROLES = ("owner", "loader", "transformer", "validator", "approver", "biller", "relay", "auditor", "goodwill")
 
 # S select, I insert, U update of any column, u of the columns in UPDATABLE alone, D delete, T truncate, G create
 # trigger, A alter; O: all of them.
 VERBS = "SIUDTGA"
 TABLES = """
-                             owner loader transformer validator approver biller relay auditor
-raw.source_objects           O     SIU    S           S         S        S      -     S
-raw.quarantined_rows         O     SID    S           S         -        -      -     S
-raw.observations             O     SID    S           S         -        -      -     S
-raw.monitors                 O     SI     S           S         -        S      -     S
-raw.components               O     SI     S           S         -        S      -     S
-raw.check_streaks            O     SID    S           S         -        S      -     S
-raw.check_spans              O     SIUD   S           S         -        S      -     S
-raw.check_conflicts          O     SIUD   S           S         -        -      -     S
-raw.status_page_documents    O     SI     S           S         -        -      -     S
-raw.incidents                O     SI     S           S         -        S      -     S
-raw.notices                  O     SI     S           S         -        S      -     S
-raw.exclusions               O     SI     S           S         -        S      -     S
-raw.ticket_events            O     SI     S           S         -        S      -     S
-raw.zendesk_tickets          O     SI     S           S         -        S      -     S
-raw.zendesk_ticket_events    O     SI     S           S         -        S      -     S
-raw.zendesk_users            O     SI     S           S         -        -      -     S
-raw.accounts                 O     SI     S           S         -        S      -     S
-raw.contracts                O     SI     S           S         -        S      -     S
-raw.fees                     O     SI     S           S         -        S      -     S
-raw.claims                   O     SI     S           S         -        S      -     S
-raw.terms                    O     SI     S           S         -        -      -     S
-raw.terms_versions           O     SID    S           S         S        S      -     S
-raw.terms_faults             O     SID    S           S         -        -      -     S
-raw.calendar_holidays        O     SID    S           S         -        S      -     S
-audit.listed_objects         O     SI     -           -         -        -      -     S
-audit.builds                 O     -      SIu         S         S        Su     -     S
-audit.current_build          O     -      SIU         S         S        S      -     S
-audit.validations            O     -      -           SI        -        S      -     S
-audit.decisions              O     -      S           S         S        S      -     S
-billing.evidence             O     -      S           -         -        SI     -     S
-billing.sla_statements       O     -      S           -         S        SI     -     S
-billing.credit_line_items    O     -      S           -         S        SI     S     S
-billing.deliveries           O     -      S           -         -        S      SI    S
-billing.ledger               O     -      -           -         -        S      S     S
-billing.postings             O     -      S           -         -        SI     S     S
-billing.undelivered          O     -      -           -         -        S      S     S
-gate.expectations            O     -      -           S         -        S      -     S
-gate.*                       O     -      -           S         -        -      -     S
-gate.objects                 O     -      -           S         S        -      -     S
-marts.*                      S     -      O           S         S        S      -     S
-reference.*                  S     -      O           S         S        S      -     S
-staging.*                    -     -      O           -         -        -      -     S
-intermediate.*               -     -      O           -         -        -      -     S
-public.slaledger_migrations  SIUD  -      -           -         -        -      -     S
+                             owner loader transformer validator approver biller relay auditor goodwill
+raw.source_objects           O     SIU    S           S         S        S      -     S       -
+raw.quarantined_rows         O     SID    S           S         -        -      -     S       -
+raw.observations             O     SID    S           S         -        -      -     S       -
+raw.monitors                 O     SI     S           S         -        S      -     S       -
+raw.components               O     SI     S           S         -        S      -     S       -
+raw.check_streaks            O     SID    S           S         -        S      -     S       -
+raw.check_spans              O     SIUD   S           S         -        S      -     S       -
+raw.check_conflicts          O     SIUD   S           S         -        -      -     S       -
+raw.status_page_documents    O     SI     S           S         -        -      -     S       -
+raw.incidents                O     SI     S           S         -        S      -     S       -
+raw.notices                  O     SI     S           S         -        S      -     S       -
+raw.exclusions               O     SI     S           S         -        S      -     S       -
+raw.ticket_events            O     SI     S           S         -        S      -     S       -
+raw.zendesk_tickets          O     SI     S           S         -        S      -     S       -
+raw.zendesk_ticket_events    O     SI     S           S         -        S      -     S       -
+raw.zendesk_users            O     SI     S           S         -        -      -     S       -
+raw.accounts                 O     SI     S           S         -        S      -     S       -
+raw.contracts                O     SI     S           S         -        S      -     S       -
+raw.fees                     O     SI     S           S         -        S      -     S       -
+raw.claims                   O     SI     S           S         -        S      -     S       -
+raw.terms                    O     SI     S           S         -        -      -     S       -
+raw.terms_versions           O     SID    S           S         S        S      -     S       S
+raw.terms_faults             O     SID    S           S         -        -      -     S       -
+raw.calendar_holidays        O     SID    S           S         -        S      -     S       S
+audit.listed_objects         O     SI     -           -         -        -      -     S       -
+audit.builds                 O     -      SIu         S         S        Su     -     S       -
+audit.current_build          O     -      SIU         S         S        S      -     S       -
+audit.validations            O     -      -           SI        -        S      -     S       -
+audit.decisions              O     -      S           S         S        S      -     S       S
+billing.evidence             O     -      S           -         -        SI     -     S       -
+billing.sla_statements       O     -      S           -         S        SI     -     S       S
+billing.credit_line_items    O     -      S           -         S        SI     S     S       SI
+billing.deliveries           O     -      S           -         -        S      SI    S       -
+billing.ledger               O     -      -           -         -        S      S     S       S
+billing.postings             O     -      S           -         -        SI     S     S       SI
+billing.undelivered          O     -      -           -         -        S      S     S       -
+gate.expectations            O     -      -           S         -        S      -     S       -
+gate.*                       O     -      -           S         -        -      -     S       -
+gate.objects                 O     -      -           S         S        -      -     S       -
+marts.*                      O     -      SID         S         S        S      -     S       -
+marts.fct_credits            O     -      SID         S         S        S      -     S       S
+reference.currencies         O     -      SIT         S         S        S      -     S       S
+staging.*                    -     -      O           -         -        -      -     S       -
+intermediate.*               -     -      O           -         -        -      -     S       -
+public.slaledger_migrations  SIUD  -      -           -         -        -      -     S       -
 """
 UPDATABLE = {
     ("audit.builds", "transformer"): {"models_started_at", "models_built_at", "posted_at"},
@@ -70,41 +71,40 @@ UPDATABLE = {
 
 # Who may execute what, besides its owner. What is not named here, nobody may: triggers and other functions call it.
 FUNCTIONS = """
-                                owner loader transformer validator approver biller relay auditor
-raw.start_of_day                -     -      X           X         -        X      -     X
-audit.inputs_sha256             -     -      -           X         -        X      -     X
-audit.candidate_sha256          -     -      -           X         -        X      -     X
-audit.person                    -     -      -           -         -        X      -     -
-audit.preparers                 -     -      -           -         X        -      -     -
-audit.record_decision           -     -      -           -         X        -      -     -
-billing.statements_as_known_on  -     -      -           -         -        -      -     X
-billing.lines_as_known_on       -     -      -           -         -        -      -     X
-billing.sums                    -     -      -           -         X        X      -     X
-billing.applies_from            -     -      -           -         X        X      -     X
-billing.lines_due               -     -      -           -         X        X      -     X
-billing.statements_due          -     -      -           -         -        X      -     -
-billing.goodwill_due            -     -      -           -         -        X      -     -
-billing.hold_ledger             -     -      -           -         -        X      -     -
-gate.shortcomings               -     -      -           X         -        X      -     X
-gate.objections                 -     -      -           X         -        X      -     X
-gate.quarantine                 -     -      -           X         -        -      -     -
-gate.quarantine_shortcomings    -     -      -           X         -        X      -     X
-gate.validation_id              -     -      -           X         -        -      -     -
-marts.hold_still                X     -      -           -         -        X      -     -
+                                owner loader transformer validator approver biller relay auditor goodwill
+raw.start_of_day                -     -      X           X         -        X      -     X       -
+audit.inputs_sha256             -     -      -           X         -        X      -     X       -
+audit.candidate_sha256          -     -      -           X         -        X      -     X       -
+audit.person                    -     -      -           -         -        X      -     -       X
+audit.preparers                 -     -      -           -         X        -      -     -       -
+audit.record_decision           -     -      -           -         X        -      -     -       X
+billing.statements_as_known_on  -     -      -           -         -        -      -     X       -
+billing.lines_as_known_on       -     -      -           -         -        -      -     X       -
+billing.sums                    -     -      -           -         X        X      -     X       -
+billing.applies_from            -     -      -           -         X        X      -     X       X
+billing.lines_due               -     -      -           -         X        X      -     X       -
+billing.statements_due          -     -      -           -         -        X      -     -       -
+billing.goodwill_due            -     -      -           -         -        X      -     -       X
+billing.hold_ledger             -     -      -           -         -        X      -     -       X
+gate.shortcomings               -     -      -           X         -        X      -     X       -
+gate.objections                 -     -      -           X         -        X      -     X       -
+gate.quarantine                 -     -      -           X         -        -      -     -       -
+gate.quarantine_shortcomings    -     -      -           X         -        X      -     X       -
+gate.validation_id              -     -      -           X         -        -      -     -       -
 """
 
 # C create in the schema, U use what is in it.
 SCHEMAS = """
-              owner loader transformer validator approver biller relay auditor
-raw           CU    U      U           U         U        U      -     U
-audit         CU    U      U           U         U        U      -     U
-billing       CU    -      U           -         U        U      U     U
-gate          CU    -      -           U         U        U      -     U
-marts         U     -      CU          U         U        U      -     U
-reference     U     -      CU          U         U        U      -     U
-staging       -     -      CU          -         -        -      -     U
-intermediate  -     -      CU          -         -        -      -     U
-public        U     -      -           -         -        -      -     U
+              owner loader transformer validator approver biller relay auditor goodwill
+raw           CU    U      U           U         U        U      -     U       U
+audit         CU    U      U           U         U        U      -     U       U
+billing       CU    -      U           -         U        U      U     U       U
+gate          CU    -      -           U         U        U      -     U       -
+marts         CU    -      U           U         U        U      -     U       U
+reference     CU    -      U           U         U        U      -     U       U
+staging       -     -      CU          -         -        -      -     U       -
+intermediate  -     -      CU          -         -        -      -     U       -
+public        U     -      -           -         -        -      -     U       -
 """
 
 RELATIONS = """

@@ -116,7 +116,7 @@ def make_steps(server: Postgres, exports: Exports, drops: Exports, home: Path) -
 
     def build(settings: Settings) -> None:
         with warehouse.connect(settings.warehouse) as connection:
-            connection.execute(books.MARTS_SQL)
+            connection.execute(books.CURRENCIES)
         books.publish_terms(settings)
         books.build(settings, *MONTHS, prepared_by="Ann")
 

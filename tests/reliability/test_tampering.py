@@ -23,7 +23,7 @@ from slaledger import approvals, delivery, evidence, ledger
 from slaledger.ledger import anchored_books, canonical, chain, fences, postings, verification
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
-from tests.ledger.books import AS_OF, MARCH, MARTS_SQL, AccountMonth, build, publish_terms, rows, validate
+from tests.ledger.books import AS_OF, CURRENCIES, MARCH, AccountMonth, build, publish_terms, rows, validate
 from tests.reliability.scale import scaled
 from tests.support.copies import copied
 
@@ -92,7 +92,7 @@ class History:
 @pytest.fixture(scope="module")
 def history(fresh_settings: Settings) -> Iterator[History]:
     with connect(fresh_settings.warehouse) as connection:
-        connection.execute(MARTS_SQL)
+        connection.execute(CURRENCIES)
     publish_terms(fresh_settings)
     steps = write_history(fresh_settings)
     next(steps)

@@ -26,7 +26,7 @@ from slaledger.gates.quarantine import LIMIT_SETTING
 from slaledger.ledger import fences, posting, preconditions
 from slaledger.settings import Exports, Settings
 from slaledger.warehouse import connect, migrate
-from tests.ledger.books import AS_OF, MARCH, MARTS_SQL, AccountMonth, build, lines, rows
+from tests.ledger.books import AS_OF, CURRENCIES, MARCH, AccountMonth, build, lines, rows
 from tests.support.copies import copied
 
 EXPORTS_SQL = (Path(__file__).parents[1] / "gates" / "clean_month.sql").read_text()
@@ -48,12 +48,14 @@ OWED = AccountMonth(
     ],
 )  # fmt: skip
 CLAIM = """
-    insert into marts.fct_claims (claim_id, account_id, contract_id, service_month, received_at, complete_at, status)
-    values ('cl-1', 'a-1', 'c-ent', '2026-03-01', '2026-04-05T09:00Z', '2026-04-05T09:00Z', 'accepted')
-"""
-FINDINGS = """
-    set local role sla_transformer;
-    create table marts.fct_findings (code text, service_month date, subject text, object_id uuid, detail text)
+    insert into marts.fct_claims (
+        claim_id, account_id, contract_id, service_month, received_at, complete_at, deadline_at, status, terms_id,
+        terms_version, decision_subject, decision_digest
+    )
+    values (
+        'cl-1', 'a-1', 'c-ent', '2026-03-01', '2026-04-05T09:00Z', '2026-04-05T09:00Z', '2026-04-11T00:00Z',
+        'accepted', 'klink-enterprise', '2026-01', 'cl-1|c-ent|2026-03', 'd1'
+    )
 """
 BUILT = """
     update audit.builds set models_built_at = clock_timestamp()
@@ -86,7 +88,7 @@ def validated(warehouse_server, tmp_path_factory: pytest.TempPathFactory) -> tup
         exports=Exports("exports", None, "us-east-1", None, None),
         quarantine_limit_percent=Decimal(10),
     )
-    _by_hand(settings, MARTS_SQL, FINDINGS, EXPORTS_SQL, OURS_ALONE)
+    _by_hand(settings, CURRENCIES, EXPORTS_SQL, OURS_ALONE)
     terms.publish(settings)
     run_id = build(settings, OWED)
     gates.run_gate(settings, "raw", run_id=run_id)
@@ -184,7 +186,7 @@ def _record(
 
 
 def marts_built_again_since(month: Month, patch: pytest.MonkeyPatch) -> None:
-    month.by_hand(OTHER_FIGURES, role="sla_transformer")
+    month.by_hand(OTHER_FIGURES)
     month.post()
 
 
@@ -192,7 +194,7 @@ def marts_changed_while_the_gate_looked(month: Month, patch: pytest.MonkeyPatch)
     evaluate = gate_run.evaluate
 
     def meanwhile(*arguments: object, **options: object) -> object:
-        month.by_hand(OTHER_FIGURES, role="sla_transformer")
+        month.by_hand(OTHER_FIGURES)
         return evaluate(*arguments, **options)
 
     run_id = month.open_other_run()
@@ -257,7 +259,7 @@ def expectation_removed_from_the_run(month: Month, patch: pytest.MonkeyPatch) ->
 
 
 def exception_inside_an_expectation(month: Month, patch: pytest.MonkeyPatch) -> None:
-    month.by_hand("drop table marts.fct_findings")
+    month.by_hand("alter table marts.fct_findings rename column service_month to gone")
     run_id = month.open_other_run()
     assert "nothing_is_reported could not be evaluated" in month.gate(run_id)
     month.post(run_id)
@@ -280,7 +282,7 @@ def severity_lowered_to_a_warning(month: Month, patch: pytest.MonkeyPatch) -> No
         "marts",
         tuple(dataclasses.replace(each, severity="warning") for each in committed().GATES["marts"]),
     )
-    month.by_hand("update marts.fct_credits set amount = 100.01", role="sla_transformer")
+    month.by_hand("update marts.fct_credits set amount = 100.01")
     run_id = month.open_other_run()
     month.gate(run_id)
     month.post(run_id)
@@ -336,7 +338,7 @@ def record_by_another_hand(month: Month, patch: pytest.MonkeyPatch) -> None:
 
 
 def record_changed_by_hand(month: Month, patch: pytest.MonkeyPatch) -> None:
-    month.by_hand("update marts.fct_credits set amount = 100.01", role="sla_transformer")
+    month.by_hand("update marts.fct_credits set amount = 100.01")
     assert month.gate() != ""
     for role in (None, "sla_owner", "sla_validator", "sla_biller"):
         for change in ("update audit.validations set is_success = true", "delete from audit.validations"):
@@ -423,9 +425,9 @@ def models_built_again_alone(month: Month, patch: pytest.MonkeyPatch) -> None:
 
 
 def failed_after_it_held(month: Month, patch: pytest.MonkeyPatch) -> None:
-    month.by_hand("update marts.fct_credits set amount = 100.01", role="sla_transformer")
+    month.by_hand("update marts.fct_credits set amount = 100.01")
     assert month.gate() != ""
-    month.by_hand("update marts.fct_credits set amount = 100.00", role="sla_transformer")
+    month.by_hand("update marts.fct_credits set amount = 100.00")
     month.post()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -54,9 +53,7 @@ def append_goodwill(
     month = month_text(service_month)
     if not re.fullmatch(r"[0-9]{1,15}(\.[0-9]{1,9})?", amount, re.ASCII) or not re.search("[1-9]", amount):
         raise GoodwillRefused(f"{amount!r} is no positive amount: write it in plain digits, 25.00 say.")
-    # It is approved and posted in one transaction: no stage's own login may do both, the base login may.
-    base = replace(settings.warehouse, stages={})
-    with told_by_name(), connect(base, role="sla_biller") as connection:
+    with told_by_name(), connect(settings.warehouse, role="sla_goodwill") as connection:
         connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         hold_ledger(connection)
         last = last_posting(connection)
@@ -143,8 +140,7 @@ def append_goodwill(
 def _approve(
     connection: psycopg.Connection, key: str, basis: dict[str, Any], *, by: str, because: str, prepared_by: str
 ) -> None:
-    """Record the approval of this line's key, amount and currency, as the approver that the biller is not."""
-    connection.execute("set local role sla_approver")
+    """Record the approval of this line's key, amount and currency."""
     try:
         record(
             connection,
@@ -162,4 +158,3 @@ def _approve(
             f"{by} runs this command, and cannot approve the goodwill too: give with --by who approved it, or have "
             "them run it with your name. Nothing was appended."
         ) from None
-    connection.execute("set local role sla_biller")

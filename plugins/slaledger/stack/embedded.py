@@ -93,8 +93,7 @@ def up(home: Path, progress: Progress, *, forced_ports: Mapping[str, int] | None
             progress("Airflow's database")
             migrated.result()
 
-        # Airflow's base login only reads: nothing that a DAG runs can be the superuser, who has migrated.
-        shared = airflow.connections(warehouse.login(logins.READ_ONLY), s3.exports)
+        shared = airflow.connections(logins.of_airflow(warehouse), s3.exports)
         airflow_port = _airflow_port(home, state, ports)
         airflow_port = _start_airflow(home, state, metadata, shared, airflow_port, progress)
         state["environment"] = airflow.connections(warehouse, s3.exports)

@@ -9,7 +9,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slaledger.settings import STAGES, Warehouse
+from slaledger.settings import COMMAND_LINE_ROLES, STAGES, Warehouse
 from slaledger.stack.home_secrets import secret
 
 if TYPE_CHECKING:
@@ -30,6 +30,12 @@ def stages_of(home: Path, warehouse: Warehouse) -> Warehouse:
             for stage in STAGES
         },
     )
+
+
+def of_airflow(warehouse: Warehouse) -> Warehouse:
+    """The logins that Airflow's tasks get: its base login only reads, so that none can be the superuser."""
+    stages = {role: login for role, login in warehouse.stages.items() if role not in COMMAND_LINE_ROLES}
+    return dataclasses.replace(warehouse.login(READ_ONLY), stages=stages)
 
 
 def ensure_stages(warehouse: Warehouse) -> None:

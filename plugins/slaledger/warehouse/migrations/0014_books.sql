@@ -742,11 +742,6 @@ end
 $$;
 drop function billing.hold_decisions_still();
 
--- Until the marts are the owner's.
-set local role sla_transformer;
-grant execute on function marts.hold_still to sla_owner;
-set local role sla_owner;
-
 -- A posting is looked at when it commits, by the owner, who first has all of it hold still: whoever wrote it.
 create or replace function billing.check_posting() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -842,4 +837,6 @@ add constraint deliveries_sha256 check (manifest_sha256 ~ '^[0-9a-f]{64}$');
 
 grant execute on function billing.sums, billing.lines_due to sla_approver, sla_biller, sla_auditor;
 grant execute on function billing.applies_from to sla_approver, sla_biller, sla_auditor;
-grant execute on function billing.statements_due, billing.goodwill_due, billing.hold_ledger to sla_biller;
+grant execute on function billing.statements_due to sla_biller;
+grant execute on function billing.goodwill_due, billing.hold_ledger to sla_biller, sla_goodwill;
+grant execute on function billing.applies_from to sla_goodwill;
