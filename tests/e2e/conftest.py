@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from psycopg.rows import dict_row
 from slaledger.settings import PROJECT_DIR
 from slaledger.stack import StackState
 from slaledger.stack.airflow_api import AirflowApi
+from tests.reliability.conftest import chance, seed  # noqa: F401
 
 RUN_SECONDS = 900
 
@@ -79,12 +80,19 @@ class Sla:
         """Airflow's REST API, as `admin`."""
         return AirflowApi(self.stack.airflow_url, "admin", self.stack.users["admin"])
 
-    def clear(self, dag_id: str, run_id: str, *task_ids: str) -> str:
+    def opened(self, known: Collection[str]) -> str:
+        """Wait until a run opens a build that is none of the known ones; its id."""
+        query = "select run_id from audit.builds where run_id <> all(%s)"
+        self.wait_until(lambda: self.rows(query, [list(known)]), what="a run opened its build")
+        (build,) = self.rows(query, [list(known)])
+        return build["run_id"]
+
+    def clear(self, dag_id: str, run_id: str, *task_ids: str, is_waiting: bool = True) -> str:
         """Clear these tasks of a run, or all, as Airflow's page does; wait, and tell how the run ended."""
         body = {"dry_run": False, "only_failed": False, "dag_run_id": run_id, "task_ids": list(task_ids) or None}
         cleared = self.airflow._api("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
         assert cleared["total_entries"]
-        return self.state_at_end(dag_id, run_id)
+        return self.state_at_end(dag_id, run_id) if is_waiting else "queued"
 
     def mark_success(self, dag_id: str, run_id: str, *task_ids: str) -> None:
         """Mark tasks of a run as done, as Airflow's page does."""
