@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+from tests.reliability.fuzzing_documents import LISTS, spoil_document, spoil_parquet, spoil_terms
 from tests.second_route.packing import Upload
 
 NDJSON = ("monitoring/checks", "notices", "exclusions", "tickets/events", "accounts/contracts", "claims")
@@ -48,19 +49,39 @@ RAW = (
 )
 
 
-def spoil(rng: random.Random, upload: Upload, *, copies: int) -> Upload:
-    """The upload with each row so many times, half of them spoiled, each otherwise; without rows: half its bytes."""
-    feed = next((feed for feed in (*NDJSON, *CSV) if upload.key.startswith(f"{feed}/")), None)
+def spoil(rng: random.Random, upload: Upload, *, copies: int) -> Iterator[Upload]:
+    """The upload with each row so many times, half of them spoiled, each otherwise.
+
+    Of Parquet so many further objects, each of some rows, spoiled in a column; of terms one, spoiled in a line.
+    """
+    feed = next((feed for feed in (*NDJSON, *CSV, *LISTS, "terms") if upload.key.startswith(f"{feed}/")), None)
     is_zipped = upload.body[:2] == b"\x1f\x8b"
     try:
         body = gzip.decompress(upload.body) if is_zipped else upload.body
     except OSError:
-        return upload
-    if feed is None or body[:4] == b"PAR1":
-        return replace(upload, body=spoil_bytes(rng, upload.body)) if rng.random() < 0.5 else upload
-    rows = _ndjson if body.lstrip()[:1] in (b"{", b"[") else _csv
-    spoiled = b"".join(rows(rng, body, copies))
-    return replace(upload, body=gzip.compress(spoiled, mtime=0) if is_zipped else spoiled)
+        yield upload
+        return
+    if body[:4] == b"PAR1":
+        yield upload
+        for copy in range(copies):
+            yield replace(upload, key=f"{upload.key}-{copy}", body=spoil_parquet(rng, body))
+        return
+    if feed == "terms":
+        # Before or after the sound one, or instead of it: of one version the first that lands counts (rule T1).
+        key = rng.choice((f"{upload.key}-spoiled", upload.key.replace("terms/", "terms/+"), upload.key))
+        yield replace(upload, key=key, body=spoil_terms(rng, body))
+        if key != upload.key:
+            yield upload
+        return
+    if feed in LISTS:
+        try:
+            spoiled = spoil_document(rng, body, LISTS[feed], values=VALUES, copies=copies)
+        except (ValueError, AttributeError):
+            spoiled = spoil_bytes(rng, body) if rng.random() < 0.5 else body
+    else:
+        rows = _ndjson if body.lstrip()[:1] in (b"{", b"[") else _csv
+        spoiled = b"".join(rows(rng, body, copies))
+    yield replace(upload, body=gzip.compress(spoiled, mtime=0) if is_zipped else spoiled)
 
 
 def spoil_bytes(rng: random.Random, body: bytes) -> bytes:
