@@ -11,10 +11,10 @@ from datetime import timedelta
 from tests.edge_cases.world import Row, World, after, instant
 
 MARCH, APRIL = "2026-03", "2026-04"
-MONTHS = (MARCH, APRIL)
-LAST_AS_OF = "2026-06-05T00:00:00Z"
+MONTHS = (MARCH, APRIL, "2026-05", "2026-06")
+LAST_AS_OF = "2026-08-05T00:00:00Z"
 # When exports of a round are dated: after all as-of times, which cut by when things happened, never by this.
-FIRST_EXPORT = "2026-06-10T00:00:00Z"
+FIRST_EXPORT = "2026-08-10T00:00:00Z"
 
 # Seconds down. Of 31 days 2,678.4 are 0.1 % and 26,784 are 1 %; of 30 days 2,592 and 25,920.
 EDGES = (2592, 2592.000001, 2678.4, 2678.400001, 25920, 26784, 26784.000001)
@@ -23,8 +23,14 @@ FEES = (
     *(("1000.00", "USD"), ("999.99", "USD"), ("10.10", "USD"), ("1999.90", "EUR"), ("50010", "JPY")),
     *(("812.345", "KWD"), ("0", "USD")),
 )
-TERMS = ("h-berlin", "h-new-york", "h-unasked", "h-responsive", "h-out-of-base", "h-versions")
+ZONED = ("h-berlin", "h-new-york")
+TERMS = (*ZONED, "h-unasked", "h-responsive", "h-out-of-base", "h-versions")
 SHARED_PAGE = "page-shared"
+
+
+def following(month: str) -> str:
+    """The month after a month of 2026."""
+    return f"2026-{int(month[5:]) + 1:02}"
 
 
 def exported_at(round_number: int, *, minutes: int = 0) -> str:
@@ -49,9 +55,10 @@ class Arrival:
 
 @dataclass
 class History:
-    """One contract, its account and its region, from a chance of its own."""
+    """One contract of some months, its account and its region, from a chance of its own."""
 
     number: int
+    months: tuple[str, ...]  # one after the other: those in which the contract is active
     rounds: int  # in which something arrives
     chance: random.Random
     arrivals: list[Arrival] = field(default_factory=list)
@@ -72,11 +79,11 @@ class History:
         world = World()
         tell(world)
         if self.chance.random() < 0.25 and arrives:
-            dated = exported_at(self.chance.randrange(-1, arrives), minutes=30)
+            dated = exported_at(self.chance.choice((-1, arrives - 1)), minutes=30)
         else:
             dated = exported_at(arrives)
         age = dated.translate(str.maketrans("", "", ":-"))
-        shared = self.chance.choice(("a", "b", "growing"))
+        shared = self.chance.choice(("a", "growing"))
         for key, rows in world.rows.items():
             feed = key.rpartition("/")[0]
             if not feed.startswith(only):
@@ -108,7 +115,7 @@ class History:
         if start:
             self.note("late contracts")
         self.say(start, self._contract)
-        for month in MONTHS:
+        for month in self.months:
             if self.chance.random() < 0.9:
                 self._fee(start, month)
             else:
@@ -131,13 +138,15 @@ class History:
 
     # Accounts, contracts and fees
 
-    def _contract(self, world: World, **given: object) -> None:
-        world.customer(self.id, terms_id=self.terms_id, fee=None, **given)
+    def _contract(self, world: World) -> None:
+        world.customer(self.id, **self._as_before({}))
         world.component(f"dashboard-{self.id}", region=self.id)
 
-    def _fee(self, arrives: int, month: str, *, fee: str = "", currency: str = "", name: str = "") -> None:
+    def _fee(
+        self, arrives: int, month: str, *, fee: str = "", currency: str = "", name: str = "", contract_id: str = ""
+    ) -> None:
         row = {
-            "contract_id": self.contract_id,
+            "contract_id": contract_id or self.contract_id,
             "service_month": month,
             "monthly_fee": fee or self.fee,
             "currency": currency or self.currency,
@@ -147,12 +156,12 @@ class History:
     def _other_fee(self, start: int) -> None:
         self.note("corrected fees")
         fee, currency = self.chance.choice(FEES)
-        self._fee(self.later(start), self.chance.choice(MONTHS), fee=fee, currency=currency)
+        self._fee(self.later(start), self.chance.choice(self.months), fee=fee, currency=currency)
 
     def _withdrawn_fee(self, start: int) -> None:
         """A fee in an object of its own, that is overwritten without it; it may come back."""
         self.note("withdrawn fees")
-        month, name = self.chance.choice(MONTHS), f"own-{self.id}"
+        month, name = self.chance.choice(self.months), f"own-{self.id}"
         first = self.later(start)
         second = self.later(first)
         self._fee(first, month, fee="2000", currency=self.chance.choice(("USD", self.currency)), name=name)
@@ -162,11 +171,12 @@ class History:
 
     def _amended(self, start: int) -> None:
         self.note("amended contracts")
+        month = self.chance.choice(self.months)
         given = self.chance.choice(
             (
-                {"ends_at": "2026-03-20T00:00:00Z"},
-                {"starts_at": "2026-04-01T00:00:00Z"},
-                {"suspensions": [{"starts_at": "2026-03-09T00:00:00Z", "ends_at": "2026-03-12T00:00:00Z"}]},
+                {"ends_at": f"{month}-20T00:00:00Z"},
+                {"starts_at": f"{month}-10T10:30:00Z"},
+                {"suspensions": [{"starts_at": f"{month}-09T00:00:00Z", "ends_at": f"{month}-12T00:00:00Z"}]},
                 {"active_agreement": False},
                 {"region": "elsewhere"},
                 {"terms_id": self.chance.choice(TERMS)},
@@ -177,7 +187,11 @@ class History:
             self.say(self.later(start), lambda world: world.customer(self.id, **self._as_before({})))
 
     def _as_before(self, given: Row) -> Row:
-        return {"terms_id": self.terms_id, "fee": None, **given}
+        # In a zone, what is active beyond the months is part of another one: half a day less at both ends.
+        hours = 12 if self.terms_id in ZONED else 0
+        ends_at = after(f"{following(self.months[-1])}-01T00:00:00Z", -3600 * hours)
+        starts_at = f"{self.months[0]}-01T{hours:02}:00:00Z"
+        return {"terms_id": self.terms_id, "fee": None, "starts_at": starts_at, "ends_at": ends_at, **given}
 
     def _renamed(self, start: int) -> None:
         self.note("renamed companies")
@@ -189,8 +203,10 @@ class History:
         """Another contract of the account in the same region, with a fee: a claim speaks for both (C6)."""
         self.note("second contracts")
         arrives, second = self.later(start), f"D-{self.id}"
-        given = {"region": self.id, "starts_at": "2026-03-05T00:00:00Z", "fee": "700.07"}
+        given = {"region": self.id, **self._as_before({"starts_at": f"{self.months[0]}-05T00:00:00Z"})}
         self.say(arrives, lambda world: world.contract(second, f"A-{self.id}", **given))
+        for month in self.months:
+            self._fee(arrives, month, fee="700.07", contract_id=second)
 
     # What was up and down
 
@@ -242,11 +258,11 @@ class History:
 
     def _late_outage(self, start: int) -> None:
         self.note("late incidents")
-        self._outage(self.later(start), self.chance.choice(MONTHS))
+        self._outage(self.later(start), self.chance.choice(self.months))
 
     def _watched(self, start: int) -> None:
         """A monitor of two hours of one month, in which an hour's checks come late, contradict, or never come."""
-        month = self.chance.choice(MONTHS)
+        month = self.chance.choice(self.months)
         given = {"start": f"{month}-20T06:00:00Z", "confirm": self.chance.choice(("", 2))}
         hours = [60 * self.chance.choice("..ud") for _ in range(2)]
         first = "u" * 20 + hours[0] + "u" * 20
@@ -273,7 +289,7 @@ class History:
 
     def _excluded(self, start: int) -> None:
         self.note("exclusions")
-        month = self.chance.choice(MONTHS)
+        month = self.chance.choice(self.months)
         day = self.chance.choice((10, 11, 15, 20))
         period = (f"{month}-{day}T00:00:00Z", f"{month}-{day + 1}T00:00:00Z")
         # X7: it is the page's incidents of the region that it explains.
@@ -283,13 +299,16 @@ class History:
         self.say(first, lambda world: world.entry(f"X-{self.id}", category, period, **given))
         if self.chance.random() < 0.6:
             self.note("revocations")
-            revoked = {**given, "revoked_at": self.chance.choice(("2026-04-30T00:00:00Z", "2026-05-30T00:00:00Z"))}
+            revoked = {
+                **given,
+                "revoked_at": self.chance.choice((f"{following(month)}-28T00:00:00Z", "2026-07-30T00:00:00Z")),
+            }
             self.say(self.later(first), lambda world: world.entry(f"X-{self.id}", category, period, **revoked))
 
     def _maintained(self, start: int) -> None:
         """A maintenance over an outage, announced in time or not; its notice is exported late and may be taken back."""
         self.note("notices")
-        month = self.chance.choice(MONTHS)
+        month = self.chance.choice(self.months)
         window = (f"{month}-10T09:00:00Z", f"{month}-10T12:00:00Z")
         sent = self.chance.choice((f"{month}-08T09:00:00Z", f"{month}-08T09:00:00.000001Z"))
         component = f"dashboard-{self.id}"
@@ -303,10 +322,10 @@ class History:
 
     def _claim(self, start: int, month: str, number: int) -> None:
         claim_id = f"CL-{self.id}-{month}-{number}"
-        following = APRIL if month == MARCH else "2026-05"
-        deadline = f"{following}-11T00:00:00Z"
+        next_month = following(month)
+        deadline = f"{next_month}-11T00:00:00Z"
         received = self.chance.choice(
-            (*2 * (f"{following}-02T10:00:00Z", f"{following}-06T10:00:00Z"), after(deadline, -0.000001), deadline)
+            (*2 * (f"{next_month}-02T10:00:00Z", f"{next_month}-06T10:00:00Z"), after(deadline, -0.000001), deadline)
         )
         arrives = start if self.chance.random() < 0.75 else self.later(start)
         if arrives > start:
@@ -321,13 +340,13 @@ class History:
             arrives, received = self.later(arrives), after(received, 86_400)
         elif roll < 0.2:
             self.note("claims sent in time")
-            given["sent_at"], received = f"{following}-10T00:00:00Z", after(deadline, 3600)
+            given["sent_at"], received = f"{next_month}-10T00:00:00Z", after(deadline, 3600)
         elif roll < 0.24:
             given["company_name"] = "Somebody Else"
         self.say(arrives, lambda world: world.claim(claim_id, self.id, received, **given))
 
     def _tickets(self, start: int) -> None:
-        for month in MONTHS:
+        for month in self.months:
             ticket_id, at = f"T-{self.id}-{month}", f"{month}-12T08:00:00Z"
             created = {
                 "ticket_id": ticket_id,

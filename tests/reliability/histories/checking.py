@@ -25,7 +25,7 @@ class Books:
 
     lines: list[Row]  # in the order of the chain
     texts: dict[str, frozenset[str]]  # table of `billing` -> its rows as text
-    drops: dict[str, bytes | None]
+    drops: dict[str, tuple[bytes, ...]]  # of each key all versions: there is one
 
     def sums(self) -> dict[Key, dict[str, Decimal]]:
         """What the lines of each contract, month and basis add up to, by currency."""
@@ -51,8 +51,8 @@ def key_of(row: Row) -> Key:
     return row["contract_id"], row["service_month"], row["basis"]
 
 
-def read_books(settings: Settings) -> Books:
-    """The books as they are now."""
+def read_books(settings: Settings, bodies: dict[tuple[str, str], bytes] | None = None) -> Books:
+    """The books as they are now; of the drop's object versions those are not fetched that are among `bodies`."""
     with connect(settings.warehouse) as connection:
         tables = connection.execute("select tablename from pg_tables where schemaname = 'billing'").fetchall()
         texts = {
@@ -70,10 +70,14 @@ def read_books(settings: Settings) -> Books:
             )
             .fetchall()
         )
-    keys = sorted(
-        {version.key for version in objects.list_versions(settings.exports) if version.key.startswith("billing/")}
-    )
-    return Books(lines, texts, {key: objects.get(settings.exports, key) for key in keys})
+    bodies = {} if bodies is None else bodies
+    drops: dict[str, tuple[bytes, ...]] = defaultdict(tuple)
+    for version in objects.list_versions(settings.exports, prefix="billing/"):
+        of_version = (version.key, version.version_id)
+        if of_version not in bodies:
+            bodies[of_version] = objects.get(settings.exports, version.key)
+        drops[version.key] += (bodies[of_version],)
+    return Books(lines, texts, dict(drops))
 
 
 def check_unchanged(before: Books, after: Books) -> None:
@@ -82,8 +86,8 @@ def check_unchanged(before: Books, after: Books) -> None:
     for table, rows in before.texts.items():
         gone = sorted(rows - after.texts[table])
         assert not gone, f"{len(gone)} rows of billing.{table} are not what they were: {gone[:3]}"
-    for key, content in before.drops.items():
-        assert after.drops.get(key) == content, f"{key} of the drop is not what it was"
+    for key, versions in before.drops.items():
+        assert after.drops.get(key) == versions, f"{key} of the drop is not what it was"
 
 
 def check_invariants(settings: Settings, books: Books) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from slaledger import objects
 from slaledger.settings import Exports
 from tests.edge_cases.world import SUFFIXES, body
-from tests.reliability.histories.arriving import Arrival, History, custom_terms, exported_at
+from tests.reliability.histories.arriving import MONTHS, Arrival, History, custom_terms, exported_at
 from tests.second_route.packing import Upload
 
 
@@ -53,12 +54,17 @@ class Bucket:
         return copies
 
 
-def arrivals_of(count: int, *, rounds: int, seed: int) -> tuple[list[Arrival], Counter[str]]:
-    """All that so many histories bring, and what happens in them. A history is the same, whoever is beside it."""
+def arrivals_of(
+    count: int, *, spans: Sequence[tuple[str, ...]], rounds: int, seed: int
+) -> tuple[list[Arrival], Counter[str]]:
+    """All that so many histories bring, and what happens in them; each is of the next of the spans of months.
+
+    A history is the same, whoever is beside it.
+    """
     told: Counter[str] = Counter()
     arrivals = custom_terms(rounds, random.Random(f"terms {seed}"))
     for number in range(count):
-        history = History(number, rounds, random.Random(f"history {seed} {number}"))
+        history = History(number, spans[number % len(spans)], rounds, random.Random(f"history {seed} {number}"))
         history.happen()
         arrivals += history.arrivals
         told += history.told
@@ -93,8 +99,8 @@ def _uploads(arrivals: list[Arrival], number: int) -> list[Upload]:
 
 
 def uploads_of(count: int, *, rounds: int, seed: int) -> list[Upload]:
-    """The objects of all rounds of so many histories, each round in the order of their keys."""
-    arrivals, _ = arrivals_of(count, rounds=rounds, seed=seed)
+    """The objects of all rounds of so many histories of March and April, each round in the order of their keys."""
+    arrivals, _ = arrivals_of(count, spans=[MONTHS[:2]], rounds=rounds, seed=seed)
     return [
         upload for number in range(rounds) for upload in sorted(_uploads(arrivals, number), key=lambda each: each.key)
     ]

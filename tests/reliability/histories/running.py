@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
-from slaledger import approvals, delivery, landing, ledger, objects, terms
+from slaledger import approvals, decisions, delivery, landing, ledger, objects, terms, transform
 from slaledger.reperform.records import Decision, Figures
 from slaledger.settings import TERMS_DIR, Settings
 from slaledger.warehouse import connect
 from tests.edge_cases.world import instant
-from tests.reliability.histories.arriving import APRIL, LAST_AS_OF, MARCH, MONTHS
+from tests.reliability.histories.arriving import LAST_AS_OF, MONTHS
+from tests.reliability.histories.building import Models
 from tests.reliability.histories.checking import (
     Books,
     Refusal,
@@ -24,91 +27,82 @@ from tests.reliability.histories.checking import (
     owed_by_currency,
     read_books,
 )
+from tests.reliability.histories.planning import SPANS, Closing, plan_closings
 from tests.reliability.histories.putting import Bucket, arrivals_of
 from tests.support.pipeline import Pipeline
 
-# As-of times: beside the deadlines of claims, before and after people did things. April is over by the fourth.
-AS_OF = {
-    MARCH: ("2026-04-04T00:00:00Z", "2026-04-11T00:00:00Z", "2026-04-20T00:00:00Z", "2026-05-05T12:00:00Z"),
-    APRIL: ("2026-05-04T00:00:00Z", "2026-05-11T00:00:00Z", "2026-05-20T00:00:00Z", "2026-06-01T00:00:00Z"),
-}
+REPLAYED = 3  # closings before the last
 DECIDER = "Ann Other"
 EMPTY = Books([], {}, {})
 
 
-@dataclass(frozen=True)
-class Closing:
-    """A month that a run closes as of an instant."""
-
-    month: str
-    as_of: str
-    run_id: str
-
-
-def plan_closings(chance: random.Random) -> list[Closing]:
-    """Both months twice, in any order of months and as-of times; an earlier run again; at last, both as of the last."""
-    months = [*MONTHS, *MONTHS]
-    chance.shuffle(months)
-    closings = [Closing(month, chance.choice(AS_OF[month]), f"closing_{number}") for number, month in enumerate(months)]
-    # Another run whole again, after what was closed since.
-    closings.append(chance.choice(closings[:-1]))
-    last = list(MONTHS)
-    chance.shuffle(last)
-    return closings + [Closing(month, LAST_AS_OF, f"last_{month}") for month in last]
-
-
 @dataclass
 class Histories:
-    """A world of histories in a warehouse and a bucket of its own."""
+    """Worlds of histories, one for each span of months, in a warehouse and a bucket that they have to themselves."""
 
     settings: Settings
+    models: Models
     seed: int
     count: int
     closings: list[Closing] = field(default_factory=list)
-    rounds: int = 0  # in which something arrives; by default all but the last
+    spans: tuple[tuple[str, ...], ...] = SPANS
     told: Counter[str] = field(default_factory=Counter)
     decisions: list[Decision] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
+    bodies: dict[tuple[str, str], Any] = field(default_factory=dict)  # of object versions, once they were fetched
 
     def __post_init__(self) -> None:
         self.chance = random.Random(f"rounds {self.seed}")
         self.closings = self.closings or plan_closings(self.chance)
-        self.rounds = self.rounds or len(self.closings) - 1
-        arrivals, told = arrivals_of(self.count, rounds=self.rounds, seed=self.seed)
+        self.rounds = sum(closing.has_news for closing in self.closings)
+        arrivals, told = arrivals_of(self.count, spans=self.spans, rounds=self.rounds, seed=self.seed)
         self.told += told
         self.bucket = Bucket(self.settings.exports, arrivals, self.chance, self.told)
         self.pipeline = Pipeline(self.settings)
         self.books = read_books(self.settings)
 
     def run(self) -> None:
-        """Every round; raises AssertionError where the books are not what they must be."""
+        """Every closing; raises AssertionError where the books are not what they must be."""
         for number in range(len(self.closings)):
-            self.round(number)
+            self.close(number)
+        check_unchanged(self.books, read_books(self.settings))
 
-    def round(self, number: int) -> None:
+    def close(self, number: int) -> None:
         """What arrives, a closing, what people decide on it, and the closing's posting once more."""
         closing = self.closings[number]
-        is_last = closing.as_of == LAST_AS_OF
-        if number < self.rounds:
-            self.bucket.put_round(number)
-        self.pipeline.land(f"landing_{number}")
-        self.pipeline.build(closing.run_id, closing.month, closing.as_of, close=True)
+        if closing.has_news:
+            news = sum(each.has_news for each in self.closings[:number])
+            self.bucket.put_round(news)
+            self.pipeline.land(f"landing_{news}")
+        if closing.surpasses:
+            self.check_refused(closing)
+        self.models.close(self.settings, run_id=closing.run_id, month=closing.month, as_of=closing.as_of)
         figures = self.second_route(closing)
         self.check(closing, figures)
-        self.decide(closing, figures, decreases_alone=is_last)
+        self.decide(closing, figures, decreases_alone=closing.as_of == LAST_AS_OF)
         # What people approved is appended by the same run, posted again.
         ledger.post_month(self.settings, run_id=closing.run_id)
         delivery.deliver(self.settings, run_id=closing.run_id)
-        self.check(closing, figures)
+        states = self.check(closing, figures)
+        self.told += Counter({f"{state} at a closing": count for state, count in states.items()})
         assert ledger.post_month(self.settings, run_id=closing.run_id).lines_appended == 0, "a repeat appended lines"
         self.told["closings"] += 1
 
-    def check(self, closing: Closing, figures: Figures) -> None:
-        """Hold the books against those before, and against what is owed."""
-        before, self.books = self.books, read_books(self.settings)
+    def check_refused(self, closing: Closing) -> None:
+        """A run of before is not made anew on other exports: that takes a run of its own."""
+        try:
+            self.models.close(self.settings, run_id=closing.surpasses, month=closing.month, as_of=closing.as_of)
+        except transform.BuildMismatch:
+            self.told["earlier runs refused"] += 1
+        else:
+            raise AssertionError(f"{closing.surpasses} was made anew, on other exports than it was opened on")
+
+    def check(self, closing: Closing, figures: Figures) -> Counter[str]:
+        """Hold the books against those before, and against what is owed; in which state how many sums are."""
+        before, self.books = self.books, read_books(self.settings, self.bodies)
         check_unchanged(before, self.books)
         check_invariants(self.settings, self.books)
-        self.check_owed(before, closing.month, figures.account_months, figures.credits)
+        return self.check_owed(before, closing.month, figures.account_months, figures.credits)
 
     def check_owed(self, before: Books, month: str, account_months: list, credits: list) -> Counter[str]:
         """Hold what the lines of a month add up to against what is owed; in which state how many of them are."""
@@ -128,7 +122,7 @@ class Histories:
         from slaledger.reperform.reading import read
         from slaledger.reperform.route import reperform
 
-        found = bucket.from_bucket(objects.client(self.settings.exports), self.settings.exports.bucket)
+        found = bucket.from_bucket(_Fetching(self.settings, self.bodies), self.settings.exports.bucket)
         exports = read(found, shipped_terms=[path.read_bytes() for path in sorted(TERMS_DIR.glob("*.yml"))])
         as_of = (instant(closing.as_of) - datetime(1970, 1, 1, tzinfo=UTC)) // datetime.resolution
         return reperform(exports, service_month=closing.month, as_of=as_of, decisions=self.decisions)
@@ -161,10 +155,22 @@ class Histories:
                 if month != closing.month:
                     continue
                 is_approved = self._refuse((contract_id, month, basis), owed, is_approved=is_approved)
-            approvals.decide(
-                self.settings, item.pending_id, is_approved=is_approved, by=DECIDER, because="a seed said so"
-            )
+            self._record(item, is_approved=is_approved)
             self.told[f"{item.kind} {'approved' if is_approved else 'rejected'}"] += 1
+
+    def _record(self, item: approvals.PendingDecision, *, is_approved: bool) -> None:
+        """What `sla approve` records, without asking again for all that waits."""
+        with connect(self.settings.warehouse, role="sla_approver") as connection:
+            decisions.record(
+                connection,
+                kind=item.kind,
+                subject=item.subject,
+                subject_digest=item.subject_digest,
+                is_approved=is_approved,
+                decided_by=DECIDER,
+                because="a seed said so",
+                via=decisions.CLI,
+            )
 
     def _refuse(self, key: tuple[str, str, str], owed: dict, *, is_approved: bool) -> bool:
         """Remember a decrease that is rejected; where two currencies are too high, nobody rejects one."""
@@ -184,29 +190,40 @@ class Histories:
         return False
 
 
-def from_scratch(settings: Settings, history: Histories) -> None:
-    """All that is in the bucket in a fresh warehouse, landed object by object in another order, and closed once."""
+def replay(settings: Settings, history: Histories) -> None:
+    """A replay: all of the bucket in an emptied warehouse, object by object in another order, and closed again.
+
+    The last closings are all made, some of those before them, in their order; what is too much is taken back.
+    """
     chance = random.Random(f"from scratch {history.seed}")
     landing.freeze_listing(settings, run_id="fresh")
     for checks in (False, True):
         object_ids = [each for batch in landing.plan_batches(settings, run_id="fresh", checks=checks) for each in batch]
         chance.shuffle(object_ids)
-        for object_id in object_ids:
-            landing.land_batch(settings, [object_id], run_id="fresh")
+        landing.land_batch(settings, object_ids, run_id="fresh")
     landing.settle_checks(settings, run_id="fresh")
     terms.publish(settings)
-    decisions = history.pipeline.rows(
+    decided = history.pipeline.rows(
         "select kind, subject, subject_digest, is_approved, decided_by, because from audit.decisions"
         " where kind <> 'decrease' order by decision_id"
     )
     with connect(settings.warehouse) as connection:
         connection.cursor().executemany(
             "select from audit.record_decision(%s, %s, %s, %s, %s, %s, 'cli')",
-            [tuple(row.values()) for row in decisions],
+            [tuple(row.values()) for row in decided],
         )
-    pipeline = Pipeline(settings)
-    for closing in history.closings[:-3:-1]:
-        pipeline.build(f"fresh_{closing.month}", closing.month, closing.as_of, close=True)
+    before, last = history.closings[: -len(MONTHS)], history.closings[-len(MONTHS) :]
+    some = sorted(chance.sample(range(len(before)), min(REPLAYED, len(before))))
+    for number, closing in enumerate([*(before[each] for each in some), *chance.sample(last, len(last))]):
+        run_id = f"replay_{number}"
+        history.models.close(settings, run_id=run_id, month=closing.month, as_of=closing.as_of)
+        if closing in last:
+            for item in approvals.pending(settings):
+                if item.kind == "decrease" and f"|{closing.month}|" in item.subject:
+                    approvals.decide(settings, item.pending_id, is_approved=True, by=DECIDER, because="of the replay")
+                    history.told["decreases in replays"] += 1
+            ledger.post_month(settings, run_id=run_id)
+        history.told["closings replayed"] += 1
 
 
 def check_from_scratch(history: Histories, settings: Settings) -> Counter[str]:
@@ -231,6 +248,23 @@ def check_from_scratch(history: Histories, settings: Settings) -> Counter[str]:
         assert set(exact) <= {"exact", "unsettled"}, f"from scratch, {exact}"
         states += history.check_owed(history.books, month, account_months, credits)
     return states
+
+
+class _Fetching:
+    """An S3 client that asks for no version of an object twice: it is what it was."""
+
+    def __init__(self, settings: Settings, bodies: dict[tuple[str, str], Any]) -> None:
+        self.client = objects.client(settings.exports)
+        self.get_paginator = self.client.get_paginator
+        self.bodies = bodies
+
+    def get_object(self, **which: str) -> dict[str, Any]:
+        of_version = (which["Key"], which["VersionId"])
+        if of_version not in self.bodies:
+            answer = self.client.get_object(**which)
+            self.bodies[of_version] = (answer["Body"].read(), answer["Metadata"])
+        body, metadata = self.bodies[of_version]
+        return {"Body": io.BytesIO(body), "Metadata": metadata}
 
 
 def what_happened(history: Histories) -> Counter[str]:
