@@ -5,29 +5,50 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import io
 import json
+import locale
 import pickle
 import random
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from slaledger.settings import Settings
 
+if TYPE_CHECKING:
+    import psycopg
+
 MONTH, AS_OF = "2026-03", "2026-05-20T00:00:00Z"
-# What tells one run from another: instants of the database's clock, ids of the run, and hashes over them.
-OF_THE_RUN = frozenset(
-    {
-        *("recorded_at", "run_id", "line_hash", "previous_hash", "statement_hash", "posting_hash", "head_hash"),
-        *("last_hash", "evidence_sha256", "inputs_sha256", "sha256", "key", "chain", "hash"),
-    }
-)
-# What names objects by their versions, which another bucket numbers otherwise.
-OF_THE_BUCKET = frozenset({"marts.fct_findings", "billing.evidence"})
+# All that may differ from run to run, and why. Of tables and files everything else is compared, byte for byte.
+MAY_DIFFER = {
+    "recorded_at": "an instant of the database's clock",
+    "inputs_sha256": "of a row that two objects have, it says which landed first",
+    "raw_validation_id": "over a record with an instant of that clock",
+    "marts_validation_id": "over a record with an instant of that clock",
+    "line_hash": "over recorded_at",
+    "previous_hash": "over recorded_at",
+    "statement_hash": "over recorded_at",
+    "statements_sha256": "over recorded_at",
+    "head_hash": "over recorded_at",
+    "posting_hash": "over recorded_at",
+    "manifest_key": "begins with the posting's hash",
+    "manifest_sha256": "of a file that names the posting's hash",
+}
+# And where the same objects were uploaded to another bucket, which names and numbers their versions otherwise.
+MAY_DIFFER_IN_ANOTHER_BUCKET = {
+    "bucket": "its name",
+    "object_id": "made of the bucket, the key and the version",
+    "evidence_sha256": "of a document that names the inputs",
+    "document": "the evidence, which names the objects' versions",
+}
+NEW_YEAR = 1_767_225_600  # of 2026, in UTC
+TABLES = """
+    select schemaname || '.' || tablename from pg_tables where schemaname in ('marts', 'billing') order by 1
+"""
 
 
 @dataclass(frozen=True)
@@ -44,12 +65,32 @@ def main(spec: Spec) -> None:
     """Run, and write the digests."""
     from tests.support.pipeline import Pipeline
 
+    locale.setlocale(locale.LC_ALL, "")
     land(spec.settings, random.Random(spec.order))
     if spec.dbt_project is None:
         Pipeline(spec.settings).build("same_bytes", MONTH, AS_OF, close=True)
     else:
         build_models_alone(spec.settings, spec.dbt_project)
-    spec.output.write_text(json.dumps(digests(spec.settings)))
+    told = {
+        "surroundings": surroundings(spec.settings),
+        "digests": digests(spec.settings, set(MAY_DIFFER)),
+        "digests in any bucket": digests(spec.settings, MAY_DIFFER.keys() | MAY_DIFFER_IN_ANOTHER_BUCKET.keys()),
+    }
+    spec.output.write_text(json.dumps(told))
+
+
+def surroundings(settings: Settings) -> dict[str, str | int]:
+    """What this process really ran in: as the C library, Python and dbt found it."""
+    # The start that built, not the one that tested the ledger.
+    starts = [json.loads(path.read_text())["results"] for path in settings.home.glob("**/run_results.json")]
+    threads = {result["thread_id"] for result in max(starts, key=len)} - {"MainThread"}
+    return {
+        "seconds from UTC": time.localtime(NEW_YEAR).tm_gmtoff,
+        "locale": locale.setlocale(locale.LC_ALL),
+        "decimal point": str(locale.localeconv()["decimal_point"]),
+        "hash of a text": hash("slaledger"),
+        "threads of dbt": len(threads),
+    }
 
 
 def build_models_alone(settings: Settings, dbt_project: Path) -> None:
@@ -83,49 +124,92 @@ def land(settings: Settings, chance: random.Random) -> None:
     terms.publish(settings)
 
 
-def digests(settings: Settings) -> dict[str, str]:
-    """SHA-256 of every mart, of the books, and of the drop's files, without what is of the run."""
+def digests(settings: Settings, may_differ: set[str]) -> dict[str, str]:
+    """SHA-256 of every mart, of all books, and of the drop's files, without what may differ."""
     from slaledger import objects
     from slaledger.warehouse import connect
 
     found = {}
     with connect(settings.warehouse) as connection:
-        tables = connection.execute(
-            "select schemaname || '.' || tablename from pg_tables where schemaname = 'marts'"
-            " or (schemaname, tablename) in (('billing', 'credit_line_items'), ('billing', 'sla_statements'),"
-            " ('billing', 'evidence')) order by 1"
-        ).fetchall()
-        for (table,) in tables:
-            rows = connection.execute(
-                f"select (to_jsonb(told) - %s::text [])::text from {table} as told order by 1", [sorted(OF_THE_RUN)]
-            ).fetchall()
-            found[table] = _sha256("\n".join(row for (row,) in rows).encode())
-            found[f"rows of {table}"] = str(len(rows))
-    for version in objects.list_versions(settings.exports):
-        if version.key.startswith("billing/credits/"):
-            content = objects.get(settings.exports, version.key)
-            found[version.key.rpartition("/")[2]] = _sha256(repr(plain(version.key, content)).encode())
+        for (table,) in connection.execute(TABLES).fetchall():
+            dumped = _dump(connection, table, may_differ)
+            found[table] = _sha256(dumped)
+            found[f"rows of {table}"] = str(dumped.count(b"\n"))
+        told = _values(connection, may_differ)
+    for version in objects.list_versions(settings.exports, prefix="billing/credits/"):
+        content = objects.get(settings.exports, version.key)
+        found[version.key.rpartition("/")[2]] = _sha256(without(version.key, content, told, may_differ))
+        told[_sha256(content)] = "sha256 of a file of the drop"
     return found
 
 
-def plain(key: str, content: bytes) -> Any:
-    """What a file of the drop says, in its order, without what is of the run."""
+def _dump(connection: psycopg.Connection, table: str, may_differ: set[str]) -> bytes:
+    """All rows of a table as PostgreSQL copies them out, in the order of their bytes."""
+    columns = connection.execute(
+        "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute"
+        " where attrelid = %s::regclass and attnum > 0 and not attisdropped and attname <> all(%s)",
+        (table, sorted(may_differ)),
+    ).fetchone()[0]
+    dumped = io.BytesIO()
+    # Of a table whose columns may all differ: how many rows.
+    columns = columns or "null"
+    with connection.cursor().copy(
+        f'copy (select {columns} from {table} order by row({columns})::text collate "C") to stdout'
+    ) as rows:
+        for block in rows:
+            dumped.write(block)
+    return dumped.getvalue()
+
+
+def _values(connection: psycopg.Connection, may_differ: set[str]) -> dict[str, str]:
+    """Every value of the books that may differ, as files write it -> its column."""
+    from slaledger.ledger.canonical import instant_text
+
+    columns = connection.execute(
+        "select table_name, column_name from information_schema.columns"
+        " where table_schema = 'billing' and column_name = any(%s) order by 1, 2",
+        (sorted(may_differ - {"document"}),),
+    ).fetchall()
+    return {
+        instant_text(value) if column == "recorded_at" else str(value): column
+        for table, column in columns
+        for (value,) in connection.execute(f"select distinct {column} from billing.{table}").fetchall()
+        if value is not None
+    }
+
+
+def without(key: str, content: bytes, values: dict[str, str], may_differ: set[str]) -> bytes:
+    """The bytes of a file of the drop as they are stored, but for what may differ."""
+    if key.endswith(".parquet"):
+        return _without_columns(content, may_differ)
+    for value, column in values.items():
+        content = content.replace(value.encode(), f"<{column}>".encode())
+    # Keys of the drop have the first digits of the posting's hash.
+    for value in (value for value, column in values.items() if column == "posting_hash"):
+        content = content.replace(f"-{value[:8]}/".encode(), b"-<posting_hash>/")
+    return content
+
+
+def _without_columns(content: bytes, may_differ: set[str]) -> bytes:
+    """The pages of the columns that must not differ as they are stored, and all that the footer says of them."""
     import pyarrow.parquet
 
-    if key.endswith(".csv"):
-        return [_without(row) for row in csv.DictReader(io.StringIO(content.decode(), newline=""))]
-    if key.endswith(".parquet"):
-        return [_without(row) for row in pyarrow.parquet.read_table(io.BytesIO(content)).to_pylist()]
-    return _without(json.loads(content))
-
-
-def _without(value: Any) -> Any:
-    match value:
-        case dict():
-            return [(name, _without(each)) for name, each in value.items() if name not in OF_THE_RUN]
-        case list():
-            return [_without(each) for each in value]
-    return value
+    metadata = pyarrow.parquet.ParquetFile(io.BytesIO(content)).metadata
+    kept = [
+        str(
+            (metadata.created_by, metadata.format_version, metadata.num_rows, metadata.schema.to_arrow_schema())
+        ).encode()
+    ]
+    for group in range(metadata.num_row_groups):
+        for number in range(metadata.num_columns):
+            column = metadata.row_group(group).column(number)
+            told = {name: value for name, value in column.to_dict().items() if not name.endswith("_offset")}
+            if column.path_in_schema in may_differ:
+                kept.append(column.path_in_schema.encode())
+                continue
+            first = min(each for each in (column.dictionary_page_offset, column.data_page_offset) if each)
+            kept += [str(told).encode(), content[first : first + column.total_compressed_size]]
+    return b"\n".join(kept)
 
 
 def _sha256(content: bytes) -> str:
