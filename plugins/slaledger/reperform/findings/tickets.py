@@ -73,7 +73,7 @@ def _merged(
     source = _source(month, merges[ticket_id])
     if target in trail:
         circle = trail[trail.index(target) :]
-        last = max(circle, key=lambda each: (merges[each].at, merges[each].event_id))
+        last = max(circle, key=lambda each: (merges[each].at, merges[each].event_id, each))
         if last == ticket_id:
             told = "Merges lead back to it: the last of them is ignored, and it survives."
             yield Finding("merge_in_a_circle", ticket_id, source, told)
