@@ -64,11 +64,11 @@ def checked(settings) -> Iterator[psycopg.Connection]:
         raise Taken
 
 
-def turn_biller(connection, plants: Sequence[tuple]) -> None:
+def turn_biller(connection, plants: Sequence[tuple], *, role: str = "sla_biller") -> None:
     """Plant the faults, and go on as the biller."""
     for function, *changes in plants:
         plant(connection, function, *changes)
-    connection.execute("set local role sla_biller")
+    connection.execute(f"set local role {role}")
 
 
 def forge(
@@ -525,7 +525,9 @@ def test_goodwill_is_what_was_approved(pending, monkeypatch, change, message, pl
     if plants:
         monkeypatch.setattr(goodwill, "connect", lambda *_, **__: checked(settings))
         monkeypatch.setattr(
-            goodwill, "hold_ledger", lambda connection: (turn_biller(connection, plants), hold_ledger(connection))
+            goodwill,
+            "hold_ledger",
+            lambda connection: (turn_biller(connection, plants, role="sla_goodwill"), hold_ledger(connection)),
         )
         with pytest.raises(Taken):
             give()
