@@ -515,6 +515,8 @@ def answer_in_airflow(sla: Sla, user: str, pending_id: str) -> tuple[dict, dict 
     wait("awaiting_input")
     while (ended := task())["state"] not in ("success", "failed"):
         if ended["state"] == "awaiting_input":
+            # A task that is lost twice has failed: the second time as a person would, who reads first.
+            time.sleep(15 * (ended["try_number"] - 1))
             answer(ended["map_index"])
         wait("awaiting_input", "success", "failed")
     failure = api.xcom("decide_pending", run_id, "decide", key="failure", map_index=ended["map_index"])
