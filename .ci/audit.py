@@ -1,14 +1,16 @@
 """Ask for known vulnerabilities of everything that the lock pins, and list it all in an SBOM (CycloneDX).
 
 A vulnerability fails, unless `.ci/audit-waivers.yml` waives it, with a reason, until a day that is not past.
-Where the package registry serves no advisories of a package, it cannot be audited: that is said, and fails nothing.
-All else that keeps a pin from being audited fails: an answer that is no report, a pin not in it, another reason.
+Where the package registry serves no advisories of a package, or cannot be reached, it cannot be audited: that is said,
+and fails nothing. All else that keeps a pin from being audited fails: no report, a pin not in it, another reason.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import ssl
 import subprocess
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -27,8 +29,19 @@ BIN = Path(sys.prefix) / "bin"
 NO_ADVISORIES = "Dependency not found on PyPI and could not be audited:"
 
 
+# As pip-audit ends where no answer came: its own words for a timeout, and what `requests` raises for all else.
+AWAY = re.compile(
+    r"Could not connect to PyPI's vulnerability feed|^requests\.exceptions\.\w*(?:Connection|SSL|Proxy|Timeout)\w*:",
+    re.M,
+)
+
+
 class NotAudited(Exception):
     """The answer of pip-audit does not say of every pin what is known of it."""
+
+
+class RegistryAway(Exception):
+    """The package registry could not be asked."""
 
 
 def problems(dependencies: Sequence[Mapping[str, Any]], waivers: Sequence[Mapping[str, Any]], today: date) -> list[str]:
@@ -60,27 +73,34 @@ def problems(dependencies: Sequence[Mapping[str, Any]], waivers: Sequence[Mappin
 
 
 def audit() -> list[Mapping[str, Any]]:
-    """Each pinned package, with its `vulns`, or why the registry could not be asked of it. Raises `NotAudited`."""
+    """Each pinned package, with its `vulns`, or why there is none. Raises `RegistryAway` and `NotAudited`."""
+    # A company's certificates are the system's, which `requests` does not ask by itself.
+    paths = ssl.get_default_verify_paths()
+    certificates = paths.cafile or paths.capath
+    environment = {**({"REQUESTS_CA_BUNDLE": certificates} if certificates else {}), **os.environ}
     result = subprocess.run(
         [BIN / "pip-audit", "--require-hashes", "--disable-pip", "-r", LOCK, "--progress-spinner=off", "-f", "json"],
         capture_output=True,
         text=True,
         check=False,
         timeout=600,
+        env=environment,
     )
     try:
-        return report(result.stdout, pins(LOCK.read_text(encoding="utf-8")))
+        return report(result.stdout, pins(LOCK.read_text(encoding="utf-8")), said=result.stderr)
     except NotAudited:
         print(result.stderr[-2000:], file=sys.stderr)
         raise
 
 
-def report(answer: str, pinned: Collection[tuple[str, str]]) -> list[Mapping[str, Any]]:
-    """What pip-audit's JSON says of each pin (package, version).
+def report(answer: str, pinned: Collection[tuple[str, str]], *, said: str = "") -> list[Mapping[str, Any]]:
+    """What pip-audit's JSON says of each pin (package, version); `said` is its standard error.
 
-    Raises `NotAudited` where it is no such JSON, lacks a pin, or skipped one for another reason than that the registry
-    serves no advisories of it.
+    Raises `RegistryAway` where it says that no answer came; `NotAudited` where its answer is no such JSON, lacks a pin,
+    or skipped one for another reason than that the registry serves no advisories of it.
     """
+    if not answer.strip() and AWAY.search(said):
+        raise RegistryAway(said.strip().splitlines()[-1])
     try:
         dependencies = json.loads(answer)["dependencies"]
         found = {_normal(dependency["name"]) for dependency in dependencies}
@@ -133,6 +153,8 @@ def main() -> int:
     waivers = yaml.safe_load(WAIVERS.read_text(encoding="utf-8"))["waivers"]
     try:
         dependencies = audit()
+    except RegistryAway as error:
+        print(f"NOT AUDITED: no package, as the registry cannot be reached: {error}")
     except NotAudited as error:
         wrong.append(str(error))
     else:

@@ -111,3 +111,20 @@ def test_nothing_is_installed_but_with_hashes(file):
         # The checkout itself has no hash: it brings no dependency, and builds with what the lock has.
         is_own = "--no-deps --no-build-isolation -e ." in line
         assert is_own or "--require-hashes" in line, line
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Traceback (most recent call last):\n  ...\nrequests.exceptions.SSLError: certificate verify failed\n",
+        "requests.exceptions.ConnectionError: refused\n",
+        "ERROR:pip_audit._cli:Could not connect to PyPI's vulnerability feed\n",
+    ],
+)
+def test_a_registry_that_is_away_is_told_apart_from_an_answer_that_is_none(audit, said):
+    with pytest.raises(audit.RegistryAway):
+        audit.report("", {("left-pad", "1.0")}, said=said)
+    with pytest.raises(audit.NotAudited):
+        audit.report("{", {("left-pad", "1.0")}, said=said)
+    with pytest.raises(audit.NotAudited):
+        audit.report("", {("left-pad", "1.0")}, said="ValueError: requests.exceptions.SSLError: as a text\n")
