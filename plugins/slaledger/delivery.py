@@ -97,7 +97,7 @@ def _record(settings: Settings, posting: Posting, manifest: DropFile) -> None:
             """
             insert into billing.deliveries (posting_number, bucket, manifest_key, manifest_sha256)
             values (%s, %s, %s, %s)
-            on conflict (posting_number) do nothing
+            on conflict do nothing
             """,
             (posting.posting_number, settings.exports.bucket, manifest.key, manifest.sha256),
         )
