@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 import uuid
@@ -109,6 +110,34 @@ def test_a_step_that_is_cut_off_is_all_or_nothing(
 def _is_cut_at_a_byte(step: Step, whole: Undisturbed, chance: Random, port: int, wire: Wire) -> bool:
     where = chance.choice(("up", "down"))
     return check_cut(step, whole, Cut(where, chance.randint(1, getattr(whole, where))), port, wire)
+
+
+@pytest.mark.parametrize("at", ["statement", "copy", "commit"])
+def test_a_socket_that_fails_unlike_any_other_is_unreachable_too(steps: dict[str, Step], at: str) -> None:
+    """An errno that libpq does not take for the end of a connection: psycopg does not call it broken."""
+    with copied(steps["land"].before) as settings:
+        before = held(settings)
+        with (
+            pytest.raises(warehouse.WarehouseUnreachable, match="could not receive data from server"),
+            warehouse.connect(settings.warehouse) as connection,
+        ):
+            connection.execute("create table raw.made (line text)")
+            if at != "copy":
+                _lose(connection)
+            if at == "statement":
+                connection.execute("select")
+            if at == "copy":
+                with connection.cursor().copy("copy raw.made from stdin") as copy:
+                    _lose(connection)
+                    for _ in range(1000):
+                        copy.write(b"." * 1000)
+        assert held(settings) == before
+
+
+def _lose(connection: psycopg.Connection) -> None:
+    """Put something that is no socket in the place of its socket."""
+    with open(os.devnull, "r+b") as nothing:
+        os.dup2(nothing.fileno(), connection.fileno())
 
 
 def check_repeated(step: Step, whole: Undisturbed, settings: Settings) -> None:

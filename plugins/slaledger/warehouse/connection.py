@@ -84,7 +84,8 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
             with connection:
                 yield connection
         except psycopg.Error as error:
-            if connection.broken and isinstance(error, psycopg.OperationalError):
+            # Not all that ends a session is known to libpq as its end: what it then raises has no SQLSTATE.
+            if isinstance(error, psycopg.OperationalError) and (connection.broken or error.sqlstate is None):
                 raise WarehouseUnreachable(_unreachable(login, error)) from error
             # The auditor's sessions are read-only by themselves.
             if error.sqlstate not in _STOPPED or (role == AUDITOR and error.sqlstate == "25006"):
