@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
+    from slaledger.settings import Settings
     from slaledger.terms import Document, Landed
 
 app = typer.Typer(
@@ -35,14 +36,11 @@ Because = Annotated[str, typer.Option("--because", help="Why.")]
 
 
 def main() -> None:
-    """Run the command line; our own errors are told in a sentence, with their exit code."""
-    try:
+    """Run the command line; what goes wrong is told in a sentence."""
+    from slaledger import failures
+
+    with failures.told():
         app()
-    except Exception as error:
-        if not type(error).__module__.startswith("slaledger"):
-            raise
-        err.print(f"[red]sla:[/red] {escape(str(error))}", soft_wrap=True)
-        sys.exit(getattr(error, "exit_code", 1))
 
 
 @app.command()
@@ -134,9 +132,9 @@ def run(
 @app.command()
 def pending() -> None:
     """List what waits for a person's decision."""
-    from slaledger import approvals, reports, settings
+    from slaledger import approvals, reports
 
-    out.print(reports.pending_table(approvals.pending(settings.load())))
+    out.print(reports.pending_table(approvals.pending(_books())))
 
 
 Decided = Annotated[str, typer.Argument(metavar="ID", help="An id of `sla pending`.")]
@@ -155,9 +153,9 @@ def reject(pending_id: Decided, by: By, because: Because) -> None:
 
 
 def _decide(pending_id: str, *, is_approved: bool, by: str, because: str) -> None:
-    from slaledger import approvals, settings
+    from slaledger import approvals
 
-    message = approvals.decide(settings.load(), pending_id, is_approved=is_approved, by=by, because=because)
+    message = approvals.decide(_books(), pending_id, is_approved=is_approved, by=by, because=because)
     out.print(f"{escape(str(message))}\nThe next `sla run --close` acts on it.")
 
 
@@ -173,11 +171,11 @@ def goodwill(
 
     Whoever types this prepares it (SLA_USER, else the system's user); --by names somebody else.
     """
-    from slaledger import approvals, delivery, ledger, months, settings
+    from slaledger import approvals, delivery, ledger, months
 
     with _bad_arguments():
         service_month = months.parse_month(month)
-    loaded = settings.load()
+    loaded = _books()
     ledger.require_not_behind(loaded)
     line = approvals.goodwill(
         loaded,
@@ -199,9 +197,9 @@ def goodwill(
 @app.command()
 def explain(line_item_id: Annotated[str, typer.Argument(help="A credit line item.")]) -> None:
     """Show a line's whole arithmetic, down to the objects and rows it rests on."""
-    from slaledger import evidence, settings
+    from slaledger import evidence
 
-    out.print(evidence.explain(settings.load(), line_item_id))
+    out.print(evidence.explain(_books(), line_item_id))
 
 
 @app.command()
@@ -213,11 +211,11 @@ def verify(
 
     With a line, or --all: also recompute what was posted from the objects in the bucket, by a second route.
     """
-    from slaledger import evidence, settings
+    from slaledger import evidence
 
     if line_item_id and is_all:
         raise typer.BadParameter("Either a line or --all.")
-    loaded = settings.load()
+    loaded = _books()
     if line_item_id:
         report = evidence.verify_line(loaded, line_item_id)
     else:
@@ -308,6 +306,15 @@ def _landed_terms() -> Landed | None:
     except WarehouseUnreachable as error:
         err.print(f"[yellow]Only the shipped terms are known:[/yellow] {escape(str(error))}", soft_wrap=True)
         return None
+
+
+def _books() -> Settings:
+    """The settings, where the database is at this code's last migration."""
+    from slaledger import settings, warehouse
+
+    loaded = settings.load()
+    warehouse.require_version(loaded.warehouse)
+    return loaded
 
 
 @contextmanager

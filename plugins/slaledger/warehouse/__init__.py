@@ -8,15 +8,17 @@ from slaledger.warehouse.connection import (
     connect,
     role_options,
 )
-from slaledger.warehouse.migrate import MigrationRefused, migrate
+from slaledger.warehouse.migrate import MigrationRefused, VersionDiffers, migrate, require_version
 
 __all__ = [
     "LoginRefused",
     "MigrationRefused",
     "RoleMissing",
+    "VersionDiffers",
     "WarehouseStopped",
     "WarehouseUnreachable",
     "connect",
     "migrate",
+    "require_version",
     "role_options",
 ]
