@@ -1,7 +1,9 @@
-"""The one door to `audit.decisions`: what a named person decided, who had prepared it, and by which way it came."""
+"""The doors to `audit.decisions`: what a named person decided, who had prepared it, and by which way it came."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,24 +46,43 @@ def record(
     decided_by: str,
     because: str,
     via: str,
-    prepared_by: str | None = None,
 ) -> Recorded:
-    """Record a decision in the transaction of `connection`, whose role may: `sla_approver`, or `sla_goodwill`.
+    """Record a decision in the transaction of `connection`, whose role is `sla_approver`.
 
-    Where one on these figures stands, that one is returned, and nothing is written. `prepared_by` is for goodwill
-    alone: of all else the database knows who asked for the run, and through which account. Raises `PreparerDecides`.
+    Where one on these figures stands, that one is returned, and nothing is written. The database knows who asked for
+    the run, and through which account. Raises `PreparerDecides`.
     """
-    try:
+    with _by_another(decided_by, subject):
         row = connection.execute(
             """
             select is_new, is_approved, decided_by, because, decided_at
-            from audit.record_decision(%s, %s, %s, %s, %s, %s, %s, %s)
+            from audit.record_decision(%s, %s, %s, %s, %s, %s, %s)
             """,
-            (kind, subject, subject_digest, is_approved, decided_by, because, via, prepared_by),
+            (kind, subject, subject_digest, is_approved, decided_by, because, via),
         ).fetchone()
+    assert row is not None
+    return Recorded(*row)
+
+
+def record_goodwill(
+    connection: psycopg.Connection, *, key: str, subject_digest: str, decided_by: str, because: str, prepared_by: str
+) -> None:
+    """Record the approval of a goodwill line that the same transaction appends, as `sla_goodwill`.
+
+    Raises `PreparerDecides`.
+    """
+    with _by_another(decided_by, key):
+        connection.execute(
+            "select audit.record_goodwill(%s, %s, %s, %s, %s)",
+            (key, subject_digest, decided_by, because, prepared_by),
+        )
+
+
+@contextmanager
+def _by_another(decided_by: str, subject: str) -> Iterator[None]:
+    try:
+        yield
     except psycopg.errors.CheckViolation as violation:
         if violation.diag.constraint_name not in BY_ANOTHER:
             raise
         raise PreparerDecides(f"{decided_by} prepared {subject.replace('|', ':')}, and cannot decide on it.") from None
-    assert row is not None
-    return Recorded(*row)

@@ -13,8 +13,8 @@ import psycopg
 
 ROLES = ("owner", "loader", "transformer", "validator", "approver", "biller", "relay", "auditor", "goodwill")
 
-# S select, I insert, U update of any column, u of the columns in UPDATABLE alone, D delete, T truncate, G create
-# trigger, A alter; O: all of them.
+# S select, I insert into any column, i into those in INSERTABLE alone, U update of any, u of those in UPDATABLE alone,
+# D delete, T truncate, G create trigger, A alter; O: all of them.
 VERBS = "SIUDTGA"
 TABLES = """
                              owner loader transformer validator approver biller relay auditor goodwill
@@ -43,7 +43,7 @@ raw.terms_versions           O     SID    S           S         S        S      
 raw.terms_faults             O     SID    S           S         -        -      -     S       -
 raw.calendar_holidays        O     SID    S           S         -        S      -     S       S
 audit.listed_objects         O     SI     -           -         -        -      -     S       -
-audit.builds                 O     -      SIu         S         S        Su     -     S       -
+audit.builds                 O     -      Siu         S         S        Su     -     S       -
 audit.current_build          O     -      SIU         S         S        S      -     S       -
 audit.validations            O     -      -           SI        -        S      -     S       -
 audit.decisions              O     -      S           S         S        S      -     S       S
@@ -64,6 +64,12 @@ staging.*                    -     -      O           -         -        -      
 intermediate.*               -     -      O           -         -        -      -     S       -
 public.slaledger_migrations  SIUD  -      -           -         -        -      -     S       -
 """
+INSERTABLE = {
+    ("audit.builds", "transformer"): {
+        *("run_id", "service_month", "as_of", "is_closing", "code_version", "tzdata_version"),
+        *("prepared_by", "triggered_by"),
+    },
+}
 UPDATABLE = {
     ("audit.builds", "transformer"): {"models_started_at", "models_built_at", "posted_at"},
     ("audit.builds", "biller"): {"posted_at"},
@@ -75,16 +81,17 @@ FUNCTIONS = """
 raw.start_of_day                -     -      X           X         -        X      -     X       -
 audit.inputs_sha256             -     -      -           X         -        X      -     X       -
 audit.candidate_sha256          -     -      -           X         -        X      -     X       -
-audit.person                    -     -      -           -         -        X      -     -       X
+audit.person                    -     -      -           -         -        -      -     -       X
 audit.preparers                 -     -      -           -         X        -      -     -       -
-audit.record_decision           -     -      -           -         X        -      -     -       X
+audit.record_decision           -     -      -           -         X        -      -     -       -
+audit.record_goodwill           -     -      -           -         -        -      -     -       X
 billing.statements_as_known_on  -     -      -           -         -        -      -     X       -
 billing.lines_as_known_on       -     -      -           -         -        -      -     X       -
 billing.sums                    -     -      -           -         X        X      -     X       -
 billing.applies_from            -     -      -           -         X        X      -     X       X
 billing.lines_due               -     -      -           -         X        X      -     X       -
 billing.statements_due          -     -      -           -         -        X      -     -       -
-billing.goodwill_due            -     -      -           -         -        X      -     -       X
+billing.goodwill_due            -     -      -           -         -        -      -     -       X
 billing.hold_ledger             -     -      -           -         -        X      -     -       X
 gate.shortcomings               -     -      -           X         -        X      -     X       -
 gate.objections                 -     -      -           X         -        X      -     X       -
@@ -115,12 +122,7 @@ select
         select array_agg(attname::text order by attnum)
         from pg_attribute
         where attrelid = pg_class.oid and attnum > 0 and not attisdropped
-    ) as columns,
-    (
-        select min(attname::text)
-        from pg_attribute
-        where attrelid = pg_class.oid and attnum > 0 and not attisdropped and attidentity = '' and attgenerated = ''
-    ) as free_column
+    ) as columns
 from pg_class
 inner join pg_namespace on pg_class.relnamespace = pg_namespace.oid
 where relkind in ('r', 'p', 'v', 'm', 'f') and nspname !~ '^(pg_|information_schema$)'
@@ -180,17 +182,22 @@ def attempts(connection: psycopg.Connection) -> Iterator[Attempt]:
     for schema, letters in schemas.items():
         for role in ROLES:
             yield Attempt(role, f"create in {schema}", f"create table {schema}.planted ()", "C" in letters[role])
-    for name, is_view, columns, free_column in relations:
+    for name, is_view, columns in relations:
         for role, letters in tables.get(name, tables.get(_any_of(name), {})).items():
-            for verb, statement in _statements(name, free_column, is_view=is_view):
+            for verb, statement in _statements(name, is_view=is_view):
                 yield Attempt(role, f"{verb} on {name}", statement, verb[0] in letters)
-            some = UPDATABLE.get((name, role), set())
             for column in () if is_view else columns:
+                yield Attempt(
+                    role,
+                    f"INSERT into {name}.{column}",
+                    f'insert into {name} ("{column}") overriding system value select null where false',
+                    "I" in letters or column in INSERTABLE.get((name, role), ()),
+                )
                 yield Attempt(
                     role,
                     f"UPDATE of {name}.{column}",
                     f'update {name} set "{column}" = default where false',
-                    "U" in letters or column in some,
+                    "U" in letters or column in UPDATABLE.get((name, role), ()),
                 )
     routines = connection.execute(ROUTINES).fetchall()
     gone = functions.keys() - {name for _, name, *_ in routines}
@@ -208,12 +215,11 @@ def _any_of(name: str) -> str:
     return f"{name.partition('.')[0]}.*"
 
 
-def _statements(name: str, free_column: str, *, is_view: bool) -> Iterator[tuple[str, str]]:
+def _statements(name: str, *, is_view: bool) -> Iterator[tuple[str, str]]:
     yield "SELECT", f"select * from {name} where false"
     if is_view:
         yield "ALTER", f"alter view {name} rename to planted"
         return
-    yield "INSERT", f'insert into {name} ("{free_column}") select null where false'
     yield "DELETE", f"delete from {name} where false"
     yield "TRUNCATE", f"truncate {name}"
     yield (

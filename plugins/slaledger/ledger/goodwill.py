@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from slaledger.decisions import CLI, PreparerDecides, record
+from slaledger.decisions import PreparerDecides, record_goodwill
 from slaledger.ledger.canonical import digest, idempotency_key, line_item_id, month_text
 from slaledger.ledger.chain import Draft, Line, append, hold_ledger, read_line
 from slaledger.ledger.postings import Origin, insert_posting, last_posting, seal, told_by_name
@@ -142,15 +142,12 @@ def _approve(
 ) -> None:
     """Record the approval of this line's key, amount and currency."""
     try:
-        record(
+        record_goodwill(
             connection,
-            kind="goodwill",
-            subject=key,
+            key=key,
             subject_digest=digest("slaledger goodwill", key, basis["amount"], basis["currency"]),
-            is_approved=True,
             decided_by=by,
             because=because,
-            via=CLI,
             prepared_by=prepared_by,
         )
     except PreparerDecides:

@@ -307,4 +307,4 @@ grant usage on schema raw, audit, billing to sla_goodwill;
 grant select on raw.terms_versions, raw.calendar_holidays, marts.fct_credits, reference.currencies to sla_goodwill;
 grant select on audit.decisions, billing.sla_statements, billing.ledger to sla_goodwill;
 grant select, insert on billing.credit_line_items, billing.postings to sla_goodwill;
-grant execute on function audit.person, audit.record_decision, billing.hold_decisions_still to sla_goodwill;
+grant execute on function audit.person, billing.hold_decisions_still to sla_goodwill;

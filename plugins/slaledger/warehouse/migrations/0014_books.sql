@@ -838,5 +838,5 @@ add constraint deliveries_sha256 check (manifest_sha256 ~ '^[0-9a-f]{64}$');
 grant execute on function billing.sums, billing.lines_due to sla_approver, sla_biller, sla_auditor;
 grant execute on function billing.applies_from to sla_approver, sla_biller, sla_auditor;
 grant execute on function billing.statements_due to sla_biller;
-grant execute on function billing.goodwill_due, billing.hold_ledger to sla_biller, sla_goodwill;
-grant execute on function billing.applies_from to sla_goodwill;
+grant execute on function billing.hold_ledger to sla_biller, sla_goodwill;
+grant execute on function billing.goodwill_due, billing.applies_from to sla_goodwill;

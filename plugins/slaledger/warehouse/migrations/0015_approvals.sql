@@ -68,6 +68,10 @@ create trigger builds_stay before delete or truncate on audit.builds
 for each statement execute function audit.refuse_change();
 alter table audit.builds enable always trigger builds_keep;
 alter table audit.builds enable always trigger builds_stay;
+-- The rest the database says. With a number of one's own, the last there is, nobody could open the month again.
+revoke insert on audit.builds from sla_transformer;
+grant insert (run_id, service_month, as_of, is_closing, code_version, tzdata_version, prepared_by, triggered_by)
+on audit.builds to sla_transformer;
 
 create function audit.keep_current_build() returns trigger
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
@@ -106,21 +110,24 @@ alter table audit.decisions add column triggered_by text;
 alter table audit.decisions add constraint decisions_by_another_account
 check (triggered_by is null or audit.person(decided_by) <> audit.person(triggered_by));
 
-create or replace function audit.record_decision(
+-- What stands already is returned, and nothing is written. Goodwill is decided in another way.
+drop function audit.record_decision;
+create function audit.record_decision(
     given_kind text,
     given_subject text,
     given_digest text,
     given_approval boolean,
     given_by text,
     given_because text,
-    given_via text,
-    given_preparer text default null -- of goodwill alone: of all else the preparer is on record
+    given_via text
 ) returns table (is_new boolean, is_approved boolean, decided_by text, because text, decided_at timestamptz)
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
-    if (given_kind = 'goodwill') <> (given_preparer is not null) then
-        raise exception 'goodwill names its preparer, and nothing else does: % of %', given_kind, given_subject;
+    if given_kind = 'goodwill' then
+        raise insufficient_privilege using
+            message = format('goodwill is approved with its line alone: %s', given_subject),
+            hint = 'Give it with `sla goodwill`.';
     end if;
     return query
     insert into audit.decisions as held (
@@ -128,9 +135,7 @@ begin
     )
     select
         given_kind, given_subject, given_digest, given_approval, given_by, given_because,
-        coalesce(given_preparer, preparers.prepared_by),
-        case when given_preparer is null then preparers.triggered_by end,
-        given_via
+        preparers.prepared_by, preparers.triggered_by, given_via
     from audit.preparers(given_kind, given_subject)
     on conflict on constraint decisions_once do nothing
     returning true, held.is_approved, held.decided_by, held.because, held.decided_at;
@@ -143,4 +148,82 @@ begin
 end
 $$;
 drop function audit.preparer;
-grant execute on function audit.preparers to sla_approver;
+
+-- The approval of a goodwill line, by its idempotency key; the line comes in the same transaction.
+create function audit.record_goodwill(
+    given_key text,
+    given_digest text,
+    given_by text,
+    given_because text,
+    given_preparer text
+) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    insert into audit.decisions (
+        kind, subject, subject_digest, is_approved, decided_by, because, prepared_by, via
+    )
+    values ('goodwill', given_key, given_digest, true, given_by, given_because, given_preparer, 'cli');
+end
+$$;
+
+create or replace function audit.refuse_other_ways() returns trigger language plpgsql as $$
+declare
+    door constant text := case new.kind when 'goodwill' then 'record_goodwill' else 'record_decision' end;
+    way text;
+begin
+    get diagnostics way = pg_context;
+    if strpos(way, format('PL/pgSQL function audit.%s(', door)) = 0 then
+        raise insufficient_privilege using
+            message = format(
+                'INSERT on audit.decisions by %s is refused: of %s, audit.%s alone writes it', current_user, new.kind, door
+            ),
+            hint = 'Decide with `sla approve`, `sla reject`, or in Airflow''s page (decide_pending).';
+    end if;
+    return new;
+end
+$$;
+
+-- An approval of goodwill without a line would keep that line from whoever gives it next. The line is checked by itself.
+create function audit.require_goodwill_line() returns trigger
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    if not exists (
+        select
+        from billing.credit_line_items as lines
+        where lines.entry_type = 'goodwill' and lines.idempotency_key = new.subject
+    ) then
+        raise check_violation using
+            message = format('Approval of goodwill %s by %s is refused: its line is missing', new.subject, new.decided_by),
+            hint = 'Nothing was recorded. Give goodwill with `sla goodwill`.';
+    end if;
+    return null;
+end
+$$;
+create constraint trigger decisions_goodwill_has_its_line after insert on audit.decisions
+deferrable initially deferred for each row when (new.kind = 'goodwill')
+execute function audit.require_goodwill_line();
+alter table audit.decisions enable always trigger decisions_goodwill_has_its_line;
+
+-- Who may append a posting may not append one of any kind: months are the biller's, goodwill its own role's.
+create function billing.keep_kind() returns trigger language plpgsql set search_path = pg_catalog, pg_temp as $$
+declare
+    poster constant text := case new.kind when 'goodwill' then 'sla_goodwill' else 'sla_biller' end;
+begin
+    if not pg_has_role(current_user, poster, 'MEMBER') then
+        raise insufficient_privilege using
+            message = format(
+                'Posting %s of run %s is refused: %s may append none of kind %s, which is %s''s', new.posting_number,
+                new.run_id, current_user, new.kind, poster
+            ),
+            hint = 'Post a month with `sla run --close`, goodwill with `sla goodwill`.';
+    end if;
+    return new;
+end
+$$;
+create trigger postings_of_their_kind before insert on billing.postings
+for each row execute function billing.keep_kind();
+alter table billing.postings enable always trigger postings_of_their_kind;
+
+revoke execute on function audit.person from sla_biller; -- for goodwill, which was its own
+grant execute on function audit.record_decision, audit.preparers to sla_approver;
+grant execute on function audit.record_goodwill to sla_goodwill;
