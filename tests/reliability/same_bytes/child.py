@@ -110,7 +110,7 @@ def build_models_alone(settings: Settings, dbt_project: Path) -> None:
 
 
 def land(settings: Settings, chance: random.Random) -> None:
-    """What the DAG `land_exports` does, an object at a time, in an order of chance."""
+    """What the DAG `land_exports` does, in an order of chance and in batches of chance."""
     from slaledger import landing, terms
 
     landing.freeze_listing(settings, run_id="same_bytes")
@@ -118,8 +118,10 @@ def land(settings: Settings, chance: random.Random) -> None:
         planned = landing.plan_batches(settings, run_id="same_bytes", checks=checks)
         object_ids = [object_id for batch in planned for object_id in batch]
         chance.shuffle(object_ids)
-        for object_id in object_ids:
-            landing.land_batch(settings, [object_id], run_id="same_bytes")
+        while object_ids:
+            size = chance.randint(1, 20)
+            landing.land_batch(settings, object_ids[:size], run_id="same_bytes")
+            del object_ids[:size]
     landing.settle_checks(settings, run_id="same_bytes")
     terms.publish(settings)
 
