@@ -154,13 +154,18 @@ class AirflowApi:
                 timeout=self.timeout_seconds,
                 trust_env=False,
             )
-        try:
-            response = self._client.request(method, path, **arguments)
-        except httpx.HTTPError as error:
-            raise AirflowUnreachable(
-                f"Airflow at {self.url} does not answer ({type(error).__name__}): "
-                "is it up? `sla status` tells for the embedded stack."
-            ) from error
+        # A server that is slow, on a busy machine, say, is asked again where asking changes nothing.
+        for attempt in range(3 if method == "GET" else 1, 0, -1):
+            try:
+                response = self._client.request(method, path, **arguments)
+                break
+            except httpx.HTTPError as error:
+                if attempt > 1 and isinstance(error, httpx.TimeoutException):
+                    continue
+                raise AirflowUnreachable(
+                    f"Airflow at {self.url} does not answer ({type(error).__name__}): "
+                    "is it up? `sla status` tells for the embedded stack."
+                ) from error
         if response.is_error:
             try:
                 detail = response.json()["detail"]
