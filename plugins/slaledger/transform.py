@@ -1,11 +1,9 @@
-"""The only module that calls dbt: which month is built as of when, and the one start that builds it."""
+"""Which month is built as of when, and what its one start of dbt came to."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,15 +11,8 @@ from datetime import date, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from slaledger import lineage
-from slaledger.settings import (
-    DBT_PROJECT_DIR,
-    QUIET_ENVIRONMENT,
-    Settings,
-    Warehouse,
-    code_version,
-    tzdata_version,
-)
+from slaledger.dbt_start import TransformFailed, keep_artifacts, log_directory, run_dbt
+from slaledger.settings import Settings, code_version, tzdata_version
 from slaledger.warehouse import connect
 from slaledger.zones import require_recorded_zones
 
@@ -33,24 +24,12 @@ BUILD_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.build'))"
 SCHEDULE = "schedule"
 # dbt's word for a node that did not get through, where it is no test that found rows.
 BROKEN = ("error", "runtime error", "partial success")
-ARTIFACTS = ("manifest.json", "run_results.json")
 
 
 class BuildMismatch(Exception):
     """A run's build was opened before with other values, or another run's build is the current one."""
 
     is_final = True
-
-
-class TransformFailed(Exception):
-    """dbt did not get through: `failed_models` could not be run; `failed_tests` found rows they must not find."""
-
-    def __init__(
-        self, message: str, *, failed_models: tuple[str, ...] = (), failed_tests: tuple[str, ...] = ()
-    ) -> None:
-        super().__init__(message)
-        self.failed_models = failed_models
-        self.failed_tests = failed_tests
 
 
 class LedgerDoesNotAddUp(TransformFailed):
@@ -188,10 +167,10 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
     with connect(settings.warehouse, role="sla_transformer") as connection:
         require_recorded_zones(connection, service_month=service_month, as_of=as_of)
         connection.execute("update audit.builds set posted_at = null where service_month = %s", (service_month,))
-    results = _run_dbt(settings, "build", "--exclude", "test_type:unit")
+    results = run_dbt(settings, "build", "--exclude", "test_type:unit")
     run_directory = settings.home / "runs" / quote(run_id, safe="+:")
-    sent = _keep_artifacts(settings, run_directory)
-    _raise_failures(results, service_month=service_month, log_path=_log_path(settings))
+    sent = keep_artifacts(settings, run_directory)
+    _raise_failures(results, service_month=service_month, log_directory=log_directory(settings))
     with connect(settings.warehouse, role="sla_transformer") as connection:
         connection.execute("update audit.builds set models_built_at = clock_timestamp() where run_id = %s", (run_id,))
     kinds = [str(result.node.resource_type) for result in results]
@@ -218,13 +197,13 @@ def test_ledger(settings: Settings, *, run_id: str) -> None:
     be run.
     """
     service_month, _ = require_current_build(settings, run_id=run_id)
-    results = _run_dbt(settings, "test", "--select", "tag:ledger")
+    results = run_dbt(settings, "test", "--select", "tag:ledger")
     broken = [result for result in results if str(result.status) in BROKEN]
     if broken or not results:
         raise TransformFailed(
             f"The ledger of {service_month:%Y-%m} could not be tested after posting, and nothing goes into the billing "
             f"drop until it is: {'; '.join(f'{each.node.name}: {each.message}' for each in broken) or 'no tests'}. "
-            f"See {_log_path(settings) / 'dbt.log'}.",
+            f"See {log_directory(settings) / 'dbt.log'}.",
             failed_models=tuple(result.node.name for result in broken),
         )
     failed = [result for result in results if str(result.status) == "fail"]
@@ -245,81 +224,7 @@ def test_ledger(settings: Settings, *, run_id: str) -> None:
     )
 
 
-def _target_path(settings: Settings) -> Path:
-    return settings.home / "dbt" / "target"
-
-
-def _log_path(settings: Settings) -> Path:
-    return settings.home / "logs" / "dbt"
-
-
-def _run_dbt(settings: Settings, command: str, *selection: str) -> list:
-    from dbt.cli.main import dbtRunner
-
-    for name in ARTIFACTS[1:]:  # a start that dies early must not leave the last one's results to be read as its own
-        (_target_path(settings) / name).unlink(missing_ok=True)
-    arguments = [
-        "--no-use-colors",
-        "--no-send-anonymous-usage-stats",
-        "--no-version-check",
-        "--log-path",
-        str(_log_path(settings)),
-        command,
-        "--project-dir",
-        str(DBT_PROJECT_DIR),
-        "--profiles-dir",
-        str(DBT_PROJECT_DIR),
-        "--target-path",
-        str(_target_path(settings)),
-        *selection,
-    ]
-    with _dbt_environment(settings.warehouse):
-        outcome = dbtRunner().invoke(arguments)
-    if outcome.result is None:
-        raise TransformFailed(
-            f"dbt did not start: {outcome.exception}. See {_log_path(settings) / 'dbt.log'}.",
-            failed_models=("dbt",),
-        ) from outcome.exception
-    return list(outcome.result)
-
-
-@contextlib.contextmanager
-def _dbt_environment(warehouse: Warehouse) -> Iterator[None]:
-    """What `profiles.yml` reads, while dbt runs. dbt changes the working directory, which is put back."""
-    login = warehouse.login("sla_transformer")
-    values = {
-        **QUIET_ENVIRONMENT,
-        "SLA_PG_HOST": login.host,
-        "SLA_PG_PORT": str(login.port),
-        "SLA_PG_USER": login.user,
-        "SLA_PG_PASSWORD": login.password,
-        "SLA_PG_DATABASE": login.database,
-        # The session's zone, whatever the server's is.
-        "PGTZ": "UTC",
-    }
-    before = {name: os.environ.get(name) for name in values}
-    directory = Path.cwd()
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.chdir(directory)
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _keep_artifacts(settings: Settings, run_directory: Path) -> lineage.Sent:
-    run_directory.mkdir(parents=True, exist_ok=True)
-    for name in ARTIFACTS:
-        shutil.copy2(_target_path(settings) / name, run_directory / name)
-    with _dbt_environment(settings.warehouse):
-        return lineage.emit_dbt(settings, artifacts=run_directory)
-
-
-def _raise_failures(results: list, *, service_month: date, log_path: Path) -> None:
+def _raise_failures(results: list, *, service_month: date, log_directory: Path) -> None:
     tests = [result for result in results if str(result.status) == "fail"]
     broken = [result for result in results if str(result.status) in BROKEN]
     if not tests and not broken:
@@ -333,7 +238,7 @@ def _raise_failures(results: list, *, service_month: date, log_path: Path) -> No
         f"dbt did not get through service month {service_month:%Y-%m}: {len(broken)} could not be run, "
         f"{len(tests)} data tests failed. The ledger is untouched.\n"
         + "\n".join(lines)
-        + f"\nSee {log_path / 'dbt.log'}.",
+        + f"\nSee {log_directory / 'dbt.log'}.",
         failed_models=tuple(result.node.name for result in broken),
         failed_tests=tuple(result.node.name for result in tests),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slaledger import lineage, transform
+from slaledger import dbt_start, lineage, transform
 from slaledger.settings import DBT_PROJECT_DIR, Settings
 from slaledger.warehouse import connect
 from tests.gates.conftest import AS_OF, MONTH, RUN_ID
@@ -33,7 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         (tmp_path / "project" / "profiles.yml").write_text((DBT_PROJECT_DIR / "profiles.yml").read_text())
-        for module in (transform, lineage):
+        for module in (dbt_start, lineage):
             monkeypatch.setattr(module, "DBT_PROJECT_DIR", tmp_path / "project")
 
     return make

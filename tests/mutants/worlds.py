@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from slaledger import transform, warehouse
+from slaledger import dbt_start, transform, warehouse
 from slaledger.months import parse_instant, parse_month
 from slaledger.settings import DBT_PROJECT_DIR, Exports, Settings, Warehouse
 from slaledger.stack.postgres import Postgres
@@ -76,7 +76,7 @@ def compile_models(ground: Ground) -> Project:
     common = ["--no-use-colors", "--quiet", "--log-path", str(settings.home / "logs")]
     options = ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
     options += ["--target-path", str(settings.home / "target")]
-    with transform._dbt_environment(settings.warehouse):
+    with dbt_start.dbt_environment(settings.warehouse):
         for command in (["seed"], ["compile", "--exclude", "test_type:unit"]):
             outcome = dbtRunner().invoke([*common, *command, *options])
             assert outcome.success, outcome.exception or outcome.result

@@ -14,7 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg.rows import dict_row
 
-from slaledger import objects, transform, warehouse
+from slaledger import dbt_start, objects, transform, warehouse
 from slaledger.reperform.records import Decision, Exports, Figures
 from slaledger.settings import DBT_PROJECT_DIR, TERMS_DIR, Settings
 from slaledger.settings import Exports as Bucket
@@ -173,6 +173,6 @@ def build(settings: Settings) -> None:
     arguments += ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
     arguments += ["--target-path", str(settings.home / "target")]
     arguments += ["--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"]
-    with transform._dbt_environment(settings.warehouse):
+    with dbt_start.dbt_environment(settings.warehouse):
         outcome = dbtRunner().invoke(arguments)
     assert outcome.success, outcome.exception or [str(each.message) for each in outcome.result if each.message]
