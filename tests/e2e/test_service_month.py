@@ -39,6 +39,7 @@ from tests.reliability.scale import scaled
 from tests.reliability.test_canaries import FORMS, MARK, Canaries, exports, hits
 from tests.support import digests
 from tests.support.buckets import empty_bucket
+from tests.support.copies import copy_database
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(900)]
 
@@ -417,12 +418,14 @@ def unpost(sla: Sla) -> None:
     with psycopg.connect(server, autocommit=True) as connection:
         known = connection.execute("select from pg_database where datname = 'landed'").fetchone()
         connection.execute(f"drop database {database} with (force)")
-        connection.execute(f"create database {database} {'template landed' if known else ''}")
-        if not known:
+        if known:
+            copy_database(connection, "landed", database)
+        else:
+            connection.execute(f"create database {database}")
             migrate(sla.stack.warehouse)
             sla.airflow.trigger("land_exports", run_id="landed", params={"announce": False})
             assert sla.state_at_end("land_exports", "landed") == "success"
-            connection.execute(f"create database landed template {database}")
+            copy_database(connection, database, "landed")
     empty_bucket(sla.stack.exports, prefix="billing/")
 
 

@@ -18,6 +18,7 @@ from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
 from tests.ledger.books import CURRENCIES, AccountMonth, close, new_ledger, publish_terms
 from tests.support.buckets import empty_bucket
+from tests.support.copies import copy_database
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def fresh_books(template: Warehouse, server: Postgres, home: Path) -> Iterator[S
     """The books alone: no bucket."""
     name = f"ledger_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server.warehouse("postgres").dsn, autocommit=True) as admin:
-        admin.execute(f"create database {name} template {template.database}")
+        copy_database(admin, template.database, name)
         settings = Settings(
             home=home,
             warehouse=server.warehouse(name),

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import psycopg
-from psycopg import sql
 
 from slaledger.settings import Settings
 
@@ -16,20 +15,21 @@ from slaledger.settings import Settings
 @contextmanager
 def copied(settings: Settings) -> Iterator[Settings]:
     """The same settings with a copy of the warehouse, on its server; dropped at the end. Nobody may be connected."""
-    admin = dataclasses.replace(settings.warehouse, database="postgres")
     name = f"copy_{uuid.uuid4().hex[:12]}"
-    _run(
-        admin.dsn,
-        sql.SQL("create database {} template {}").format(
-            sql.Identifier(name), sql.Identifier(settings.warehouse.database)
-        ),
+    admin = dataclasses.replace(settings.warehouse, database="postgres")
+    with psycopg.connect(admin.dsn, autocommit=True) as connection:
+        copy_database(connection, settings.warehouse.database, name)
+        try:
+            yield dataclasses.replace(settings, warehouse=dataclasses.replace(settings.warehouse, database=name))
+        finally:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def copy_database(connection: psycopg.Connection, template: str, name: str) -> None:
+    """As a superuser: a copy of a database to which nobody is connected, with the grants on it."""
+    connection.execute(f"create database {name} template {template}")
+    # PostgreSQL copies what is in a database, but not who may connect to it.
+    connection.execute(
+        "update pg_database set datacl = (select datacl from pg_database where datname = %s) where datname = %s",
+        (template, name),
     )
-    try:
-        yield dataclasses.replace(settings, warehouse=dataclasses.replace(settings.warehouse, database=name))
-    finally:
-        _run(admin.dsn, sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-
-
-def _run(dsn: str, statement: sql.Composed) -> None:
-    with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(statement)

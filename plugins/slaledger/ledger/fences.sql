@@ -2,10 +2,20 @@
 -- migrated, on object ids or on the session. With `search_path` set to nothing but pg_catalog.
 with
 
+roles as (
+    select pg_roles.*
+    from pg_roles
+    where
+        pg_roles.rolname in (
+            'sla_owner', 'sla_loader', 'sla_transformer', 'sla_validator', 'sla_approver', 'sla_biller', 'sla_relay',
+            'sla_auditor', 'sla_goodwill'
+        )
+),
+
 schemas as (
     select pg_namespace.oid, pg_namespace.nspname, pg_namespace.nspowner, pg_namespace.nspacl
     from pg_namespace
-    where pg_namespace.nspname in ('raw', 'audit', 'billing', 'gate')
+    where pg_namespace.nspname in ('raw', 'audit', 'billing', 'gate', 'marts', 'reference')
 ),
 
 -- Also those whose tables are dbt's.
@@ -52,6 +62,18 @@ granted as (
     select 's', all_schemas.oid, 0, all_schemas.nspowner, acl.*
     from all_schemas
     cross join lateral aclexplode(all_schemas.nspacl) as acl
+    union all
+    select 'd', pg_database.oid, 0, null, acl.*
+    from pg_database
+    cross join lateral aclexplode(coalesce(pg_database.datacl, acldefault('d', pg_database.datdba))) as acl
+    where
+        pg_database.datname = current_database()
+        -- Whoever migrates may own the database, or make schemas in it; and connecting alone changes nothing.
+        and (acl.grantee = 0 or acl.grantee in (select roles.oid from roles))
+    union all
+    select 'p', pg_default_acl.oid, 0, null, acl.*
+    from pg_default_acl
+    cross join lateral aclexplode(pg_default_acl.defaclacl) as acl
 ),
 
 -- Somebody else who may only read changes nothing.
@@ -79,10 +101,11 @@ grants as (
         on granted.kind = 'r' and granted.oid = pg_attribute.attrelid and granted.column_number = pg_attribute.attnum
         and granted.column_number > 0
     where
-        granted.grantee <> granted.owner
+        granted.grantee is distinct from granted.owner
         and (
             granted.privilege_type not in ('SELECT', 'USAGE')
-            or coalesce(pg_roles.rolname, 'public') in ('public', 'sla_owner', 'sla_loader', 'sla_transformer', 'sla_validator', 'sla_approver', 'sla_biller', 'sla_relay', 'sla_auditor')
+            or granted.grantee = 0
+            or granted.grantee in (select roles.oid from roles)
         )
     group by granted.kind, granted.oid
 ),
@@ -147,6 +170,16 @@ final as (
                 where relations.oid in (pg_inherits.inhrelid, pg_inherits.inhparent)
             ),
             column_lists.list,
+            (
+                select
+                    format(
+                        'from %s to %s by %s, cached %s, starting at %s', pg_sequence.seqmin, pg_sequence.seqmax,
+                        pg_sequence.seqincrement, pg_sequence.seqcache, pg_sequence.seqstart
+                    )
+                    || case when pg_sequence.seqcycle then ', again and again' else '' end
+                from pg_sequence
+                where relations.oid = pg_sequence.seqrelid
+            ),
             'granted ' || grants.list,
             case when relations.relkind in ('v', 'm') then pg_get_viewdef(relations.oid) end
         )
@@ -237,25 +270,99 @@ final as (
     left join grants on grants.kind = 'f' and functions.oid = grants.oid
     union all
     select
-        'role ' || pg_roles.rolname,
+        'role ' || roles.rolname,
         concat_ws(
             '; ',
-            case when pg_roles.rolsuper then 'superuser' end,
-            case when pg_roles.rolbypassrls then 'bypasses row level security' end,
-            case when pg_roles.rolcreaterole then 'makes roles' end,
-            case when pg_roles.rolreplication then 'replicates' end,
+            case when roles.rolsuper then 'superuser' end,
+            case when roles.rolbypassrls then 'bypasses row level security' end,
+            case when roles.rolcreaterole then 'makes roles' end,
+            case when roles.rolcreatedb then 'makes databases' end,
+            case when roles.rolreplication then 'replicates' end,
+            case when roles.rolcanlogin then 'logs in' end,
+            -- Who is a member of it is the deployer's: the logins.
             (
-                select 'member of ' || string_agg(pg_get_userbyid(pg_auth_members.roleid), ', ')
+                select
+                    'member of '
+                    || string_agg(
+                        pg_get_userbyid(pg_auth_members.roleid), ', '
+                        order by pg_get_userbyid(pg_auth_members.roleid) collate "C"
+                    )
                 from pg_auth_members
-                where pg_auth_members.member = pg_roles.oid
+                where roles.oid = pg_auth_members.member
             )
         )
-    from pg_roles
-    where
-        pg_roles.rolname in (
-            'sla_owner', 'sla_loader', 'sla_transformer', 'sla_validator', 'sla_approver', 'sla_biller', 'sla_relay',
-            'sla_auditor'
+    from roles
+    union all
+    select
+        'grants on the database',
+        grants.list
+    from grants
+    where grants.kind = 'd'
+    union all
+    select
+        format(
+            'default grants of %s on what it makes of kind %s%s', roles.rolname, pg_default_acl.defaclobjtype,
+            coalesce(' in ' || pg_namespace.nspname, '')
+        ),
+        coalesce(grants.list, 'none')
+    from pg_default_acl
+    inner join roles on pg_default_acl.defaclrole = roles.oid
+    left join pg_namespace on pg_default_acl.defaclnamespace = pg_namespace.oid
+    left join grants on grants.kind = 'p' and pg_default_acl.oid = grants.oid
+    union all
+    select
+        'event trigger ' || pg_event_trigger.evtname,
+        concat_ws(
+            '; ',
+            pg_event_trigger.evtevent,
+            pg_event_trigger.evtenabled::text,
+            array_to_string(pg_event_trigger.evttags, ', '),
+            pg_event_trigger.evtfoid::regprocedure::text
         )
+    from pg_event_trigger
+    union all
+    -- What a session starts with, where it is more than how fast or how loud. Of a login, what our sessions do not set
+    -- themselves.
+    select
+        format(
+            'setting %s of %s', settings.name,
+            case when settings.role_id = 0 then 'every session' else pg_get_userbyid(settings.role_id)::text end
+        ),
+        string_agg(settings.value, ', ' order by settings.value collate "C")
+    from (
+        select
+            pg_db_role_setting.setrole as role_id,
+            split_part(configured.setting, '=', 1) as name,
+            substr(configured.setting, strpos(configured.setting, '=') + 1) as value
+        from pg_db_role_setting
+        cross join lateral unnest(pg_db_role_setting.setconfig) as configured (setting)
+        where
+            pg_db_role_setting.setdatabase in (
+                0, (select pg_database.oid from pg_database where pg_database.datname = current_database())
+            )
+    ) as settings
+    left join pg_settings on lower(settings.name) = lower(pg_settings.name)
+    where
+        coalesce(pg_settings.category, '')
+        !~ '^(Resource Usage|Query Tuning|Reporting and Logging|Client Connection Defaults / Locale and Formatting)'
+        and lower(settings.name) not in (
+            'default_transaction_read_only', 'statement_timeout', 'lock_timeout', 'idle_session_timeout',
+            'idle_in_transaction_session_timeout'
+        )
+        and (
+            settings.role_id = 0
+            or settings.role_id in (select roles.oid from roles)
+            or (
+                lower(settings.name) <> 'search_path'
+                and exists (
+                    select
+                    from pg_auth_members
+                    inner join roles on pg_auth_members.roleid = roles.oid
+                    where settings.role_id = pg_auth_members.member
+                )
+            )
+        )
+    group by settings.name, settings.role_id
     union all
     select
         'rows of gate.expectations',

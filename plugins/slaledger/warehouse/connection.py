@@ -97,13 +97,14 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
 
 
 def role_options(role: str | None) -> str:
-    """What starts a session in a role, to be put behind other options of libpq.
+    """What starts a session in a role, with nothing on its search path, to be put behind other options of libpq.
 
-    As a start-up option it outlives a rollback, `reset role` and `discard all`; `set role` would not.
+    As a start-up option it outlives a rollback, `reset role` and `discard all`; `set role` would not. And it goes
+    before what was set of the database or of the login: on their path an operator could be somebody else's.
     """
     # PostgreSQL applies a role's own settings at login alone, not where a session takes the role.
     read_only = " -c default_transaction_read_only=on" if role == AUDITOR else ""
-    return f" -c role={role}{read_only}" if role else ""
+    return " -c search_path=pg_catalog" + (f" -c role={role}{read_only}" if role else "")
 
 
 def _unreachable(warehouse: Warehouse, error: psycopg.OperationalError) -> str:
