@@ -23,6 +23,7 @@ from slaledger import approvals, delivery, evidence, ledger
 from slaledger.ledger import anchored_books, canonical, chain, fences, postings, verification
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
+from slaledger.warehouse import connection as connection_module
 from tests.ledger.books import AS_OF, CURRENCIES, MARCH, AccountMonth, build, publish_terms, rows, validate
 from tests.reliability.scale import scaled
 from tests.support.copies import copied
@@ -36,8 +37,16 @@ TABLES = {
     "billing.deliveries": ("delivery of posting", "posting_number"),
     "audit.decisions": ("decision", "decision_id"),
     "audit.validations": ("validation", "validation_id"),
+    "audit.builds": ("build", "run_id"),
     "billing.ledger": ("posting", None),
 }
+# What no posting says of its build.
+UNSAID = {
+    "audit.builds": {
+        "started_at", "models_started_at", "models_built_at", "posted_at", "build_number", "inputs_sha256",
+        "triggered_by",
+    },
+}  # fmt: skip
 
 APRIL = {"service_month": MARCH.replace(month=4), "as_of": AS_OF + timedelta(days=31)}
 
@@ -121,7 +130,10 @@ def lawless(settings: Settings) -> Iterator[Settings]:
                                 select oid from pg_class
                                 where
                                     relnamespace = 'billing'::regnamespace
-                                    or oid in ('audit.decisions'::regclass, 'audit.validations'::regclass)
+                                    or oid in (
+                                        'audit.decisions'::regclass, 'audit.validations'::regclass,
+                                        'audit.builds'::regclass
+                                    )
                             )
                             and contype in ('c', 'u', 'p', 'f')
                     loop
@@ -132,6 +144,7 @@ def lawless(settings: Settings) -> Iterator[Settings]:
                 end $$;
                 alter table audit.decisions alter column decision_id drop identity;
                 alter table audit.validations alter column validation_number drop identity;
+                alter table audit.builds alter column build_number drop identity;
                 create schema kept;
                 """
             )
@@ -192,7 +205,8 @@ def columns(connection: psycopg.Connection, table: str) -> list[tuple[str, str, 
 def one_field(settings: Settings, chance: random.Random, table: str, column: str | None = None) -> Tamper:
     """Any value of any row and column."""
     with connect(settings.warehouse) as connection:
-        found = [each for each in columns(connection, table) if column in (None, each[0])]
+        known = [each for each in columns(connection, table) if each[0] not in UNSAID.get(table, ())]
+        found = [each for each in known if column in (None, each[0])]
         name, kind, is_nullable = chance.choice(found)
         with connection.cursor(row_factory=dict_row) as cursor:
             row = chance.choice(
@@ -321,7 +335,10 @@ KINDS = (
     *(functools.partial(one_field, table=table) for table in TABLES),
     *(functools.partial(one_field, table="billing.deliveries", column=name) for name in ("bucket", "manifest_sha256")),
     *(functools.partial(forged, column=name) for name in ("line_item_id", "evidence_sha256")),
-    *(functools.partial(deleted, table=table) for table in ("audit.validations", "billing.credit_line_items")),
+    *(
+        functools.partial(deleted, table=table)
+        for table in ("audit.builds", "audit.validations", "billing.credit_line_items")
+    ),
     swapped,
     last_posting_deleted,
     added,
@@ -400,6 +417,8 @@ def without_postings(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verification, "_require_own_hash", lambda *_: None)
     patch.setattr(verification, "_require_posting", lambda *_, **__: None)
     patch.setattr(anchored_books, "_require_anchors", lambda *_: 0)
+    # What they say of their builds, those say, too.
+    without_builds(patch)
 
 
 def without_lines(patch: pytest.MonkeyPatch) -> None:
@@ -412,6 +431,10 @@ def without_drops(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(anchored_books, "_require_drops", lambda *_: None)
 
 
+def without_builds(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(verification, "require_builds", lambda *_: None)
+
+
 def without_validations(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verification, "require_validations", lambda *_: None)
 
@@ -419,6 +442,7 @@ def without_validations(patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("plant", "table", "column"),
     [
+        (without_builds, "audit.builds", "prepared_by"),
         (without_validations, "audit.validations", "expectations"),
         (without_evidence, "billing.evidence", "document"),
         (without_decisions, "audit.decisions", "because"),
@@ -437,10 +461,89 @@ def test_a_verification_that_leaves_out_a_comparison_is_found(history, chance, m
             check_detected(books, [tamper])
 
 
-def test_without_anchors_a_posting_that_is_cut_off_is_not_found(history, monkeypatch):
+def test_without_anchors_and_drops_a_posting_that_is_cut_off_is_not_found(history, monkeypatch):
     monkeypatch.setattr(anchored_books, "_require_anchors", lambda *_: 0)
+    with lawless(history.books) as books:
+        assert check_detected(books, [last_posting_deleted()]) == 1
+    monkeypatch.setattr(anchored_books, "_require_known_drops", lambda *_: None)
     with lawless(history.books) as books, pytest.raises(AssertionError, match="not detected"):
         check_detected(books, [last_posting_deleted()])
+
+
+@contextmanager
+def rewritten(books: Settings) -> Iterator[Settings]:
+    """A copy with other books in their place, whole, right and lawful, under an id of their own."""
+    with copied(books) as copy:
+        tables = [table for table in TABLES if table.startswith("billing.")]
+        with connect(copy.warehouse) as connection:
+            triggers = connection.execute(
+                "select tgrelid::regclass::text, tgname from pg_trigger where not tgisinternal"
+                " and tgrelid::regclass::text = any(%s)",
+                (tables,),
+            ).fetchall()
+            for table, trigger in triggers:
+                connection.execute(f"alter table {table} disable trigger {trigger}")
+            connection.execute(f"truncate {', '.join(table for table in tables if table != 'billing.ledger')}")
+            connection.execute("update billing.ledger set ledger_id = gen_random_uuid()")
+            for table, trigger in triggers:
+                connection.execute(f"alter table {table} enable always trigger {trigger}")
+        run_id = build(copy, AccountMonth(contract_id="K-1", amount=Decimal(45), monthly_fee=Decimal(900)))
+        validate(copy, run_id)
+        ledger.post_month(copy, run_id=run_id)
+        yield copy
+
+
+def check_other_ledger(books: Settings) -> None:
+    """Its anchors are not there or right; what the bucket keeps of the books before it tells."""
+    report = evidence.verify_books(books)
+    assert report.reason and "another ledger" in report.reason, report
+    assert report.first_bad_row.startswith("anchors below billing/anchors/"), report
+
+
+def test_books_that_were_rewritten_under_another_id_are_found(history, monkeypatch):
+    with rewritten(history.books) as books:
+        assert evidence.verify_chain(books).is_intact, "of itself it is whole: only the bucket can tell"
+        check_other_ledger(books)
+        with monkeypatch.context() as patch, pytest.raises(AssertionError):
+            patch.setattr(anchored_books, "_require_one_ledger", lambda *_: None)
+            patch.setattr(anchored_books, "_require_anchors", lambda *_: 0)
+            check_other_ledger(books)
+        # Where the anchors were taken away for good, what was dropped still tells.
+        listed = anchored_books.list_kept
+        monkeypatch.setattr(
+            verification, "list_kept", lambda asked: [each for each in listed(asked) if "/anchors/" not in each.key]
+        )
+        assert "of no posting in the books" in str(evidence.verify_books(books))
+
+
+# A function of the caller's path that says what the books' own would not: a changed document gives its digest.
+BLINDFOLD = """
+create schema evil;
+grant usage on schema evil to public;
+create function evil.encode(bytea, text) returns text language sql immutable as $$
+    select case when pg_catalog.encode($1, $2) = '{found}' then '{expected}' else pg_catalog.encode($1, $2) end
+$$;
+alter database {database} set search_path = evil, pg_catalog
+"""
+
+
+def test_a_search_path_of_the_database_does_not_blind_it(history, monkeypatch):
+    with lawless(history.books) as books:
+        with connect(books.warehouse) as connection:
+            expected, found = connection.execute(
+                """
+                update billing.evidence set document = replace(document, '1000', '9000')
+                where evidence_sha256 = (select min(evidence_sha256) from billing.credit_line_items)
+                returning evidence_sha256, encode(sha256(convert_to(document, 'UTF8')), 'hex')
+                """
+            ).fetchone()
+            assert expected != found
+            connection.execute(BLINDFOLD.format(found=found, expected=expected, database=books.warehouse.database))
+        report = evidence.verify_books(books)
+        assert report.first_bad_row == f"evidence {expected}", report
+        assert any(fault.startswith("setting search_path of every session is") for fault in report.fences)
+        monkeypatch.setattr(connection_module, "role_options", lambda role: f" -c role={role}")
+        assert evidence.verify_books(books).reason is None, "it was no blindfold"
 
 
 def test_a_chain_hash_that_leaves_out_a_column_is_found(history, chance, monkeypatch):
@@ -449,10 +552,14 @@ def test_a_chain_hash_that_leaves_out_a_column_is_found(history, chance, monkeyp
         return canonical.row_digest("line", [(name, getattr(line, name)) for name in names])
 
     monkeypatch.setattr(chain.Line, "computed_hash", short_hash)
+    # The bucket is that of the books before.
+    monkeypatch.setattr(anchored_books, "_require_one_ledger", lambda *_: None)
+    monkeypatch.setattr(anchored_books, "_require_known_drops", lambda *_: None)
+    monkeypatch.setattr(anchored_books, "_require_anchors", lambda *_: 0)
     with copied(history.older) as hashed_so:
         with connect(hashed_so.warehouse) as connection:
             # The database itself would refuse such a hash.
-            for table in TABLES.keys() - {"audit.validations"}:
+            for table in TABLES.keys() - {"audit.validations", "audit.builds"}:
                 connection.execute(f"alter table {table} disable trigger all")
             for table in ("deliveries", "credit_line_items", "sla_statements", "postings"):
                 connection.execute(f"delete from billing.{table}")
@@ -540,6 +647,69 @@ FENCES: dict[str, tuple[str, str]] = {
         "create or replace view gate.objects as select *, convert_to(key, 'UTF8') as key_bytes from raw.source_objects",
         "view gate.objects",
     ),
+    "a row of the marts that is made anew": (
+        "create rule zz as on insert to marts.fct_credits do also nothing",
+        "rule zz on marts.fct_credits",
+    ),
+    "a trigger of the marts": (
+        "create trigger zz before insert on {mart} for each row execute function"
+        " pg_catalog.suppress_redundant_updates_trigger()",
+        "trigger zz on {mart}",
+    ),
+    "another owner of a mart": ("alter table {mart} owner to sla_transformer", "table {mart}"),
+    "a grant on a mart": ("grant insert, update on {mart} to sla_relay", "table {mart}"),
+    "a mart that anybody may fill": (
+        "alter table marts.fct_credits drop constraint credits_amount_is_never_negative",
+        "constraint credits_amount_is_never_negative on marts.fct_credits",
+    ),
+    "an index of a mart that runs code": ("create index zz on {mart} (lower(contract_id))", "index marts.zz on {mart}"),
+    "a mart that is a view": (
+        "alter table marts.fct_credits rename to zz; create view marts.fct_credits as table marts.zz",
+        "view marts.fct_credits",
+    ),
+    "other minor units": (
+        "update reference.currencies set minor_units = 9 where currency = 'USD'",
+        "currency USD of reference.currencies",
+    ),
+    "a currency more": ("insert into reference.currencies values ('ZZZ', 2)", "currency ZZZ of reference.currencies"),
+    "goodwill above all laws": ("alter role sla_goodwill superuser", "role sla_goodwill"),
+    "a stage that makes roles": ("alter role {role} createrole", "role {role}"),
+    "a stage that makes databases": ("alter role {role} createdb", "role {role}"),
+    "a stage that logs in": ("alter role {role} login", "role {role}"),
+    "a stage that replicates": ("alter role {role} replication", "role {role}"),
+    "a stage in one of the server's roles": ("grant pg_write_all_data to {role}", "role {role}"),
+    "goodwill's grants": ("grant select on billing.evidence to sla_goodwill", "table billing.evidence"),
+    "an event trigger": (
+        "create function public.zz() returns event_trigger language plpgsql as 'begin end';"
+        " create event trigger zz on ddl_command_end execute function public.zz()",
+        "event trigger zz",
+    ),
+    "what is made later": (
+        "alter default privileges for role {role} grant all on tables to sla_relay",
+        "default grants of {role} on what it makes of kind r",
+    ),
+    "the database for everybody": ("grant all on database {database} to public", "grants on the database"),
+    "the database for a stage": ("grant create on database {database} to {role}", "grants on the database"),
+    "a sequence that begins again": (
+        "alter sequence audit.decisions_decision_id_seq maxvalue 3 cycle restart 1",
+        "sequence audit.decisions_decision_id_seq",
+    ),
+    "a search path of the database": (
+        "alter database {database} set search_path = public, pg_catalog",
+        "setting search_path of every session",
+    ),
+    "a search path of a stage": (
+        "alter role {role} in database {database} set search_path = public, pg_catalog",
+        "setting search_path of {role}",
+    ),
+    "a search path of every database": (
+        "alter role all set search_path = public, pg_catalog",
+        "setting search_path of every session",
+    ),
+    "a login without triggers": (
+        "create role zz login in role sla_biller; alter role zz set session_replication_role = replica",
+        "setting session_replication_role of zz",
+    ),
     "a shorter list": ("delete from gate.expectations where gate = 'marts'", "rows of gate.expectations"),
 }
 
@@ -574,6 +744,9 @@ def check_fence(settings: Settings, kind: str, chance: random.Random) -> None:
         )[0]
         words = {"table": table, "trigger": trigger, "constraint": constraint, "function": function}
         words["schema"] = table.partition(".")[0]
+        words["mart"] = chance.choice(["marts.fct_account_months", "marts.fct_claims", "marts.fct_credits"])
+        words["role"] = chance.choice(["sla_loader", "sla_approver", "sla_goodwill", "sla_relay"])
+        words["database"] = settings.warehouse.database
         connection.execute(change.format(**words))
         found = fences.faults(connection)
         connection.rollback()
@@ -609,6 +782,9 @@ def test_books_without_laws_are_told(history):
         ("'granted ' || grants.list", "null", "a grant"),
         ("case when relations.relrowsecurity", "case when false and relations.relrowsecurity", "row level security"),
         ("functions.prosrc,", "'',", "another body of a function"),
+        ("'gate', 'marts', 'reference')", "'gate')", "a trigger of the marts"),
+        ("'sla_auditor', 'sla_goodwill'", "'sla_auditor'", "goodwill above all laws"),
+        ("settings.role_id = 0\n            or", "false or", "a search path of the database"),
     ],
 )
 def test_fences_that_leave_something_out_are_found(history, chance, monkeypatch, tmp_path, said, instead, kind):

@@ -25,29 +25,59 @@ if TYPE_CHECKING:
 _ANCHOR = re.compile(rf"{PREFIX}/[0-9a-f-]{{36}}/[0-9]{{12}}\.json")
 
 
-def list_anchors(settings: Settings) -> list[ObjectVersion]:
-    """Every version of every anchor in the bucket, of other ledgers, too.
+def list_kept(settings: Settings) -> list[ObjectVersion]:
+    """Every version of every anchor and every drop in the bucket, of other ledgers, too.
 
     Deleted and overwritten ones belong to it: a version of an anchor says what was posted, whoever hides it.
     """
     from slaledger import objects
 
-    return sorted(objects.list_versions(settings.exports, prefix=f"{PREFIX}/"), key=lambda version: version.key)
+    return sorted(objects.list_versions(settings.exports, prefix="billing/"), key=lambda version: version.key)
 
 
 def require_anchors_and_drops(
-    settings: Settings, connection: psycopg.Connection, postings: list[Posting], anchors: list[ObjectVersion]
+    settings: Settings, connection: psycopg.Connection, postings: list[Posting], kept: list[ObjectVersion]
 ) -> int:
-    """Every anchor of this ledger and every drop is that of these postings; how many of the last have no anchor yet.
+    """Every anchor and every drop is that of these postings; how many of the last have no anchor yet.
 
-    `anchors` were listed before the postings were read: what is posted meanwhile is in neither, or in the books.
-    Raises `BooksFault` naming the posting, the anchor or the delivery.
+    `kept` was listed before the postings were read: what is posted meanwhile is in neither, or in the books. Raises
+    `BooksFault` naming the posting, the anchor, the drop, the delivery, or the ledger that is not this one.
     """
     ledger_id = read_ledger_id(connection)
-    own = [version for version in anchors if version.key.startswith(ledger_prefix(ledger_id))]
-    unanchored = _require_anchors(settings, ledger_id, postings, own)
+    anchors = [version for version in kept if version.key.startswith(f"{PREFIX}/")]
+    _require_one_ledger(settings, ledger_id, anchors)
+    unanchored = _require_anchors(settings, ledger_id, postings, anchors)
+    _require_known_drops(settings, postings, kept)
     _require_drops(settings, connection, {posting.posting_number: posting for posting in postings})
     return unanchored
+
+
+def _require_one_ledger(settings: Settings, ledger_id: UUID, anchors: list[ObjectVersion]) -> None:
+    """No other ledger ever posted into this bucket: who rewrites all of the books may give them another id."""
+    for version in anchors:
+        other = version.key[: len(ledger_prefix(ledger_id))]
+        if other != ledger_prefix(ledger_id):
+            raise BooksFault(
+                f"anchors below {other}",
+                f"bucket {settings.exports.bucket} keeps what another ledger posted, and database "
+                f"{settings.warehouse.database} is ledger {ledger_id}: either these books stand in the place of those, "
+                "rewritten or started afresh, and theirs are the record; or two ledgers share the bucket, and each "
+                "needs one of its own (docs/runbooks/ledger.md)",
+            )
+
+
+def _require_known_drops(settings: Settings, postings: list[Posting], kept: list[ObjectVersion]) -> None:
+    """Whatever billing may have read from the bucket is of a posting that is in the books."""
+    from slaledger import delivery
+
+    known = {delivery.drop_prefix(posting) for posting in postings}
+    for version in kept:
+        drop = version.key.rpartition("/")[0]
+        if version.key.startswith(f"{delivery.PREFIX}/") and drop not in known:
+            raise BooksFault(
+                f"drop {drop}",
+                f"it is in bucket {settings.exports.bucket}, and of no posting in the books: billing may have read it",
+            )
 
 
 def _require_anchors(

@@ -1,4 +1,4 @@
-"""The records of the gates that postings rest on: there, whole, and of these very figures."""
+"""The builds and the records of the gates that postings rest on: there, and what the postings say of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,38 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import psycopg
+from psycopg.rows import dict_row
 
 from slaledger.ledger.canonical import row_digest
 from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.postings import Posting
 
-# Of records from before migration 0016, whose ids are random: nothing says what their other columns were.
-_RANDOM = 4
+
+def require_builds(connection: psycopg.Connection, postings: Sequence[Posting]) -> None:
+    """Each closing's build is there, of the month, instant, versions and preparer that the posting's hash is of.
+
+    What a posting does not say is not held against it: when the models were built, and which account triggered them.
+    Raises `BooksFault` naming the build.
+    """
+    columns = ("service_month", "as_of", "prepared_by", "code_version", "tzdata_version")
+    found = {
+        row["run_id"]: row
+        for row in connection.cursor(row_factory=dict_row).execute("select * from audit.builds").fetchall()
+    }
+    for posting in postings:
+        if posting.kind != "close":
+            continue
+        name, by = f"build {posting.run_id}", f"posting {posting.posting_number} rests on it"
+        if posting.run_id not in found:
+            raise BooksFault(name, f"{by}, and it is not there")
+        build = found[posting.run_id]
+        for column in columns:
+            if build[column] != getattr(posting, column):
+                raise BooksFault(
+                    name, f"its {column} is {build[column]}, not {getattr(posting, column)}: it was changed, and {by}"
+                )
+        if not build["is_closing"]:
+            raise BooksFault(name, f"it closes no month: it was changed, and {by}")
 
 
 def require_validations(connection: psycopg.Connection, postings: Sequence[Posting]) -> None:
@@ -42,7 +67,7 @@ def require_validations(connection: psycopg.Connection, postings: Sequence[Posti
             name, by = f"validation {validation_id}", f"posting {posting.posting_number} rests on it"
             if validation_id not in found:
                 raise BooksFault(name, f"{by}, and it is not there")
-            if validation_id.version != _RANDOM and ids[validation_id] != validation_id:
+            if ids[validation_id] != validation_id:
                 raise BooksFault(name, f"its columns do not give its id: it was changed, and {by}")
             if found[validation_id] != (gate, posting.run_id, posting.service_month, posting.as_of, digest, True):
                 raise BooksFault(name, f"it is no success of the {gate} gate of this run and digest, and {by}")

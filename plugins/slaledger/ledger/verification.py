@@ -12,7 +12,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from slaledger.ledger import fences
-from slaledger.ledger.anchored_books import list_anchors, require_anchors_and_drops
+from slaledger.ledger.anchored_books import list_kept, require_anchors_and_drops
 from slaledger.ledger.canonical import HASH_VERSION, line_item_id, statement_id
 from slaledger.ledger.cases import read_case
 from slaledger.ledger.chain import GENESIS, Line, read_lines
@@ -29,7 +29,7 @@ from slaledger.ledger.postings import (
     sums_of,
 )
 from slaledger.ledger.recomputation import require_recomputed
-from slaledger.ledger.validations import require_validations
+from slaledger.ledger.validations import require_builds, require_validations
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -80,7 +80,7 @@ class BooksReport:
 
 
 def verify_chain(settings: Settings) -> BooksReport:
-    """Recompute lines, statements, postings, evidence, the decisions that postings cover, and deliveries.
+    """Recompute lines, statements, postings, evidence, deliveries, and the builds, gates and decisions behind them.
 
     The database alone: what was taken off its end leaves no trace there. The first row that is not what it was is
     named.
@@ -112,8 +112,8 @@ def _verify(
     settings: Settings, *, with_bucket: bool, recompute: bool = False, of_line: Line | None = None
 ) -> BooksReport:
     report = BooksReport(lines=0, postings=0, head_hash=GENESIS)
-    # Before the books: an anchor follows its commit, and what it is of is in what is read after it.
-    anchors = list_anchors(settings) if with_bucket else []
+    # Before the books: anchors and drops follow their commit, and what they are of is in what is read after them.
+    kept = list_kept(settings) if with_bucket else []
     with connect(settings.warehouse, role="sla_auditor") as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         try:
@@ -126,11 +126,12 @@ def _verify(
                 held.append(posting)
                 report = replace(report, lines=lines, postings=posting.posting_number, head_hash=posting.head_hash)
             require_all_evidence(connection)
+            require_builds(connection, held)
             require_validations(connection, held)
             undelivered = _require_deliveries(connection, held)
             report = replace(report, undelivered=undelivered)
             if with_bucket:
-                report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held, anchors))
+                report = replace(report, unanchored=require_anchors_and_drops(settings, connection, held, kept))
             if recompute:
                 report = replace(report, recomputed=require_recomputed(settings, connection, held, of_line=of_line))
         except BooksFault as fault:
