@@ -7,11 +7,12 @@ import gzip
 import io
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from tests.reliability.fuzzing_documents import LISTS, spoil_document, spoil_parquet, spoil_terms
+from tests.reliability.fuzzing_documents import LISTS, SPOILED, spoil_document, spoil_parquet, spoil_terms
 from tests.second_route.packing import Upload
 
 NDJSON = ("monitoring/checks", "notices", "exclusions", "tickets/events", "accounts/contracts", "claims")
@@ -49,10 +50,11 @@ RAW = (
 )
 
 
-def spoil(rng: random.Random, upload: Upload, *, copies: int) -> Iterator[Upload]:
-    """The upload with each row so many times, half of them spoiled, each otherwise.
+def spoil(rng: random.Random, upload: Upload, *, copies: int, told: Counter[str]) -> Iterator[Upload]:
+    """The upload with each row so many times, most of them spoiled, each otherwise.
 
     Of Parquet so many further objects, each of some rows, spoiled in a column; of terms one, spoiled in a line.
+    `told["spoiled"]` grows by the rows that are not what they were, those of Parquet not counted.
     """
     feed = next((feed for feed in (*NDJSON, *CSV, *LISTS, "terms") if upload.key.startswith(f"{feed}/")), None)
     is_zipped = upload.body[:2] == b"\x1f\x8b"
@@ -75,12 +77,12 @@ def spoil(rng: random.Random, upload: Upload, *, copies: int) -> Iterator[Upload
         return
     if feed in LISTS:
         try:
-            spoiled = spoil_document(rng, body, LISTS[feed], values=VALUES, copies=copies)
+            spoiled = spoil_document(rng, body, LISTS[feed], values=VALUES, copies=copies, told=told)
         except (ValueError, AttributeError):
             spoiled = spoil_bytes(rng, body) if rng.random() < 0.5 else body
     else:
         rows = _ndjson if body.lstrip()[:1] in (b"{", b"[") else _csv
-        spoiled = b"".join(rows(rng, body, copies))
+        spoiled = b"".join(rows(rng, body, copies, told))
     yield replace(upload, body=gzip.compress(spoiled, mtime=0) if is_zipped else spoiled)
 
 
@@ -101,11 +103,13 @@ def spoil_bytes(rng: random.Random, body: bytes) -> bytes:
     return bytes(made)
 
 
-def _ndjson(rng: random.Random, body: bytes, copies: int) -> Iterator[bytes]:
+def _ndjson(rng: random.Random, body: bytes, copies: int, told: Counter[str]) -> Iterator[bytes]:
     for line in body.split(b"\n"):
         if line.strip():
             for _ in range(copies):
-                yield (rng.choice(LINE_WAYS)(rng, line) if rng.random() < 0.5 else line) + b"\n"
+                row = rng.choice(LINE_WAYS)(rng, line) if rng.random() < SPOILED else line
+                told["spoiled"] += row != line
+                yield row + b"\n"
 
 
 def _field(rng: random.Random, line: bytes) -> bytes:
@@ -158,7 +162,7 @@ LINE_WAYS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
 )
 
 
-def _csv(rng: random.Random, body: bytes, copies: int) -> Iterator[bytes]:
+def _csv(rng: random.Random, body: bytes, copies: int, told: Counter[str]) -> Iterator[bytes]:
     try:
         header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
     except (ValueError, csv.Error):
@@ -167,7 +171,9 @@ def _csv(rng: random.Random, body: bytes, copies: int) -> Iterator[bytes]:
     yield _record(header)
     for row in rows:
         for _ in range(copies if row else 0):
-            yield _spoiled_record(rng, list(row)) if rng.random() < 0.5 else _record(row)
+            record = _spoiled_record(rng, list(row)) if rng.random() < SPOILED else _record(row)
+            told["spoiled"] += record != _record(row)
+            yield record
 
 
 def _spoiled_record(rng: random.Random, row: list[str]) -> bytes:

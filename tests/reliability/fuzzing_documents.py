@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +36,20 @@ YAML_VALUES = (
     *("Europe/Nowhere", "EST", "klink-enterprise", "P5", "'2026-01'", "2026-01-01T00:00:00", "\u00a0", "#", "İ"),
 )
 PARQUET_ROWS = 300
+# Of the rows that are said over again; the others are what sound ones are compared by.
+SPOILED = 15 / 16
 
 
-def spoil_document(rng: random.Random, body: bytes, names: tuple[str, ...], *, values: tuple, copies: int) -> bytes:
-    """A JSON document with each row so many times, half of them spoiled somewhere within, its wrapper now and then."""
+def spoil_document(
+    rng: random.Random, body: bytes, names: tuple[str, ...], *, values: tuple, copies: int, told: Counter[str]
+) -> bytes:
+    """A JSON document with each row so many times, most of them spoiled somewhere within, its wrapper now and then."""
     root = json.loads(body)
     for name in names:
         if isinstance(root.get(name), list):
-            root[name] = [
-                _spoiled(rng, row, values) if rng.random() < 0.5 else row for row in root[name] for _ in range(copies)
-            ]
+            sound = [row for row in root[name] for _ in range(copies)]
+            root[name] = [_spoiled(rng, row, values) if rng.random() < SPOILED else row for row in sound]
+            told["spoiled"] += sum(row != was for row, was in zip(root[name], sound, strict=True))
     if rng.random() < 0.1:
         # What is no row: of most of it nobody may take notice, but no list may be lost without being quarantined.
         root = _spoiled(rng, root, values, depth=1)
@@ -107,22 +112,32 @@ def spoil_parquet(rng: random.Random, body: bytes) -> bytes:
     table = pq.read_table(io.BytesIO(body))
     start = rng.randrange(max(1, len(table) - PARQUET_ROWS))
     table = table.slice(start, PARQUET_ROWS)
-    for _ in range(rng.randint(1, 2)):
-        place = rng.randrange(table.num_columns)
-        name, column = table.column_names[place], table.column(place).combine_chunks()
+    # Each once: what a column became, not every other way can take.
+    for name in rng.sample(table.column_names, min(rng.randint(1, 2), table.num_columns)):
+        if name not in table.column_names:
+            continue
+        place = table.column_names.index(name)
+        column = table.column(place).combine_chunks()
         ways = INSTANT_WAYS if pa.types.is_timestamp(column.type) and rng.random() < 0.8 else COLUMN_WAYS
         table = rng.choice(ways)(rng, table, place, name, column)
-    written = io.BytesIO()
+    return written(rng, table)
+
+
+def written(rng: random.Random, table: pa.Table) -> bytes:
+    """A Parquet file, by any of the choices that its writer has."""
+    import pyarrow.parquet as pq
+
+    file = io.BytesIO()
     pq.write_table(
         table,
-        written,
+        file,
         row_group_size=rng.choice((7, 100, 10_000)),
         compression=rng.choice(("none", "snappy", "gzip", "zstd")),
         use_dictionary=rng.random() < 0.5,
         store_schema=rng.random() < 0.7,
         data_page_version=rng.choice(("1.0", "2.0")),
     )
-    return written.getvalue()
+    return file.getvalue()
 
 
 def _with(table: pa.Table, place: int, name: str, column: pa.Array) -> pa.Table:
@@ -196,7 +211,9 @@ def _moved(unit: str, zone: str | None) -> Callable:
         import pyarrow as pa
 
         told = column.cast(pa.timestamp(unit, zone), safe=False)
-        odd = (0, -1, 1, 2**62, -(2**62), 253_402_300_800 * 10**6)
+        # Parquet has no seconds: they are written as milliseconds, and must fit.
+        most = 2**62 // (1000 if unit == "s" else 1)
+        odd = (0, -1, 1, most, -most, 253_402_300_800 * {"s": 1, "ms": 10**3}.get(unit, 10**6))
         ticks = [rng.choice(odd) if rng.random() < 0.05 else value for value in told.cast(pa.int64()).to_pylist()]
         return _with(table, place, name, pa.array(ticks, pa.int64()).cast(pa.timestamp(unit, zone)))
 

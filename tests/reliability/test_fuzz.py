@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import multiprocessing
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
-from slaledger.feeds.rows import Reject
+from slaledger.feeds import checks
+from slaledger.feeds.reasons import ObjectRejected
+from slaledger.feeds.rows import Notes, Reject
 from slaledger.landing import rows as landed_rows
 from slaledger.reperform.records import Exports as Read
 from slaledger.settings import Exports, Settings
 from slaledger.warehouse import connect
 from tests.reliability import readings
 from tests.reliability.fuzzing import NDJSON, spoil, spoil_bytes
+from tests.reliability.fuzzing_documents import COLUMN_WAYS, INSTANT_WAYS, written
 from tests.reliability.scale import scaled
 from tests.second_route.comparing import report
 from tests.second_route.generating import generate
@@ -27,10 +32,11 @@ from tests.second_route.world import World
 from tests.support.pipeline import Pipeline
 
 MEBIBYTE = 1 << 20
+ODD_ROWS = 200
 # Of the process that lands, with all that it imports.
 MOST_MEMORY = 512 * MEBIBYTE
-# A world is as large as one start of dbt is worth; each row is said so often, half of these times spoiled.
-ACCOUNT_MONTHS, TICKETS, COPIES = 300, 800, 10
+# A world is as large as one start of dbt is worth; each row is said so often, most of these times spoiled.
+ACCOUNT_MONTHS, TICKETS, COPIES = 300, 800, 11
 
 
 @pytest.fixture(scope="module")
@@ -110,16 +116,16 @@ def lines_of(body: bytes) -> int | None:
     return sum(bool(line.strip(b" \t\r")) for line in text.split(b"\n"))
 
 
-def spoiled_world(seed: int, times: int) -> tuple[World, list[Upload]]:
-    """A world whose objects are so many times there, each time spoiled otherwise; but for terms."""
+def spoiled_world(seed: int, times: int, told: Counter[str]) -> tuple[World, list[Upload]]:
+    """A world whose objects are so many times there, each time spoiled otherwise, but for terms; rows counted."""
     world = generate(seed, account_months=ACCOUNT_MONTHS, ticket_count=TICKETS)
     sound = pack(world)
-    uploads = [spoiled for each in sound for spoiled in spoil(world.rng, each, copies=COPIES)]
+    uploads = [spoiled for each in sound for spoiled in spoil(world.rng, each, copies=COPIES, told=told)]
     repeated = [each for each in sound if not each.key.startswith("terms/")]
     for number in range(1, times):
         for each in repeated:
             again = replace(each, key=f"{each.key}~{number}")
-            uploads += spoil(world.rng, again, copies=COPIES)
+            uploads += spoil(world.rng, again, copies=COPIES, told=told)
     return world, uploads
 
 
@@ -135,15 +141,16 @@ def check_that_misreadings_are_told(settings: Settings, exports: Read) -> None:
 
 
 @pytest.mark.timeout(7200)
-@scaled("rows", every_push=100_000, deep=5_000_000)
+@scaled("spoiled", every_push=100_000, deep=5_000_000)
 def test_spoiled_rows_land_somewhere_and_both_routes_read_them_alike(
-    warehouse_server, bucket, tmp_path: Path, seed, figure, rows
+    warehouse_server, bucket, tmp_path: Path, seed, figure, spoiled
 ):
+    """So many rows that are not what they were; the sound ones among them come on top."""
     total: Counter[str] = Counter()
     most, number = 0, seed
-    while total["rows"] < rows:
+    while total["spoiled"] < spoiled:
         # One start of dbt for more rows, where there are many.
-        world, uploads = spoiled_world(number, times=1 if rows <= 100_000 else 5)
+        world, uploads = spoiled_world(number, 1 if spoiled <= 100_000 else 5, total)
         with settings_for(warehouse_server, bucket, tmp_path, f"fuzz_{number}") as settings:
             most = max(most, land(settings, uploads, f"fuzz_{number}"))
             total += check(settings, uploads)
@@ -192,6 +199,35 @@ def test_spoiled_files_are_rejected_whole_or_land(warehouse_server, bucket, tmp_
     assert most <= MOST_MEMORY
 
 
+def test_a_parquet_column_spoiled_in_any_way_is_refused_by_name_or_row_by_row(tmp_path: Path, chance):
+    """Also in those that chance seldom comes to; instants beyond all calendars are quarantined row by row."""
+    import pyarrow as pa
+
+    path, seen = tmp_path / "checks.parquet", set()
+    begin = datetime(2026, 3, 1, tzinfo=UTC)
+    sound = pa.table(
+        {
+            "monitor_id": ["m-1"] * ODD_ROWS,
+            "location": ["fra"] * ODD_ROWS,
+            "status": ["up", "down"] * (ODD_ROWS // 2),
+            "checked_at": [begin + timedelta(minutes=row) for row in range(ODD_ROWS)],
+        }
+    )
+    # Of instants some are moved, by chance: several times, then.
+    ways = [*itertools.product(range(4), dict.fromkeys(COLUMN_WAYS)), *itertools.product([3] * 5, INSTANT_WAYS)]
+    for place, way in ways:
+        name, column = sound.column_names[place], sound.column(place).combine_chunks()
+        path.write_bytes(written(chance, way(chance, sound, place, name, column)))
+        try:
+            batches = list(checks.read(path, "parquet", {"m-1": ["fra"]}, begin + timedelta(days=1), Notes()))
+        except ObjectRejected as error:
+            seen.add(error.code)
+        else:
+            assert sum(batch.rows for batch in batches) == ODD_ROWS
+            seen |= {reject.code for batch in batches for reject in batch.rejects}
+    assert {"parquet_columns", "invalid_instant", "wrong_type", "missing_field", "invalid_utf8"} <= seen
+
+
 def test_a_row_dropped_in_silence_is_found(warehouse_server, bucket, tmp_path: Path, monkeypatch):
     """The planted fault: what cannot be used is left out, instead of quarantined."""
     read = landed_rows.read_rows
@@ -202,7 +238,7 @@ def test_a_row_dropped_in_silence_is_found(warehouse_server, bucket, tmp_path: P
 
     monkeypatch.setattr(landed_rows, "read_rows", forgetful)
     world = generate(1, account_months=20, ticket_count=100)
-    uploads = [spoiled for each in pack(world) for spoiled in spoil(world.rng, each, copies=2)]
+    uploads = [spoiled for each in pack(world) for spoiled in spoil(world.rng, each, copies=2, told=Counter())]
     with settings_for(warehouse_server, bucket, tmp_path, "forgetful") as settings:
         upload(settings, uploads)
         land_here(settings, "forgetful")
