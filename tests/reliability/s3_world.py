@@ -169,7 +169,8 @@ def check_healed(world: World, strike: Strike, chance: Random) -> None:
     world = world.facing(strike)
     world.faults.heal()
     world.faults.chance = chance
-    times = 1 if strike is faulty_s3.hang else chance.randint(1, ATTEMPTS - 1)
+    # What is slow is right in the end: nobody asks again.
+    times = 1 if strike in (faulty_s3.hang, faulty_s3.slow) else chance.randint(1, ATTEMPTS - 1)
     if strike not in MEANT:
         after = {key: chance.randrange(count) for key, count in sorted(world.reads.items())}
         world.faults.spoil(strike, "get", times=times, after=after)
@@ -246,12 +247,17 @@ class Outbox:
             self.asked[kind] = sorted(asked.keys() & self.bodies().keys())
 
 
-def check_drop(outbox: Outbox, strike: Strike, kind: str, chance: Random, *, is_for_good: bool) -> None:
-    """Putting some of the drop, or reading what is there, is spoiled: the drop is whole and recorded, or neither."""
+def check_drop(
+    outbox: Outbox, strike: Strike, kind: str, chance: Random, *, is_for_good: bool, key: str | None = None
+) -> None:
+    """Putting some of the drop, or reading what is there, is spoiled: the drop is whole and recorded, or neither.
+
+    What is struck is this key, or any by chance.
+    """
     outbox.forget(bucket=kind == "put")
     settings = facing(outbox.settings, strike)
     outbox.faults.chance = chance
-    keys = chance.sample(outbox.asked[kind], chance.randint(1, len(outbox.asked[kind])))
+    keys = [key] if key else chance.sample(outbox.asked[kind], chance.randint(1, len(outbox.asked[kind])))
     times = 1 if strike is faulty_s3.hang else chance.randint(1, ATTEMPTS - 1)
     outbox.faults.spoil(strike, kind, times=None if is_for_good else times, after=dict.fromkeys(keys, 0))
     try:

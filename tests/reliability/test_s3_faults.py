@@ -14,6 +14,8 @@ import pytest
 from slaledger import delivery, landing, ledger, objects, warehouse
 from slaledger.feeds.registry import FEEDS
 from slaledger.landing import listing as planning
+from slaledger.ledger.chain import read_lines_between
+from slaledger.ledger.postings import Posting
 from slaledger.objects import bodies, listing
 from slaledger.settings import Settings
 from tests.landing.bucket import Bucket
@@ -103,12 +105,16 @@ def test_a_spoiled_body_is_refused_by_name_and_read_again(
     figure(f"{seeds} x {len(BODIES)} objects of all feeds: for good, then one reading of each")
 
 
-def test_a_slow_body_lands_and_one_too_slow_is_refused(world: World) -> None:
+@seeded
+def test_a_slow_body_lands_and_one_too_slow_is_refused(world: World, seeds: int, seed: int, figure) -> None:
     exports = world.bucket.settings.exports
     hasty = dataclasses.replace(exports, requests=dataclasses.replace(REQUESTS, total_seconds=0.15))
     bucket = Bucket(dataclasses.replace(world.bucket.settings, exports=hasty), runs=world.bucket.runs)
-    check_refused(dataclasses.replace(world, bucket=bucket), faulty_s3.slow, Random(1), objects.S3Unreachable)
-    check_healed(world, faulty_s3.slow, Random(1))
+    for number in range(seeds):
+        chance = Random(f"{seed}.{number}")
+        check_refused(dataclasses.replace(world, bucket=bucket), faulty_s3.slow, chance, objects.S3Unreachable)
+        check_healed(world, faulty_s3.slow, chance)
+    figure(f"{seeds} x {len(BODIES)} objects of all feeds: too slow for good, then one reading of each slow in time")
 
 
 @seeded
@@ -266,14 +272,30 @@ def test_a_listing_that_nobody_holds_against_another_is_caught(world: World, mon
         check_listing(world, faulty_s3.page_called_last, Random(1), is_for_good=True)
 
 
-def test_a_manifest_before_its_files_is_caught(outbox: Outbox, monkeypatch) -> None:
-    def record_first(settings, posting):
-        files = delivery.drop_files(posting, [])
-        delivery._record(settings, posting, files[-1])
-        for file in files:
-            objects.put(settings.exports, file.key, file.body)
+@pytest.mark.parametrize("first", ["record", "manifest"])
+def test_a_drop_in_another_order_is_caught(outbox: Outbox, monkeypatch, first: str) -> None:
+    """Planted: it is on record, or its manifest is there, before its files; of the same lines, and whole in the end."""
+
+    def drop(settings: Settings, posting: Posting) -> list[str]:
+        with warehouse.connect(settings.warehouse, role="sla_relay") as connection:
+            lines = read_lines_between(connection, first=posting.first_position, last=posting.last_position)
+        *files, manifest = delivery.drop_files(posting, lines)
+        if first == "record":
+            delivery._record(settings, posting, manifest)
+        if not delivery._is_dropped(settings, manifest):
+            objects.put_if_absent(settings.exports, manifest.key, manifest.body)
+            for file in files:
+                objects.put(settings.exports, file.key, file.body)
+        delivery._record(settings, posting, manifest)
         return []
 
-    monkeypatch.setattr(delivery, "_drop", record_first)
-    with pytest.raises((AssertionError, IndexError)):
-        check_drop(outbox, faulty_s3.slow_down, "put", Random(1), is_for_good=True)
+    monkeypatch.setattr(delivery, "_drop", drop)
+    outbox.forget(bucket=True)
+    delivery.deliver(outbox.settings, run_id=outbox.run_id)
+    assert outbox.bodies() == outbox.dropped
+    dropped = {key for key in outbox.dropped if key.startswith(delivery.PREFIX)}
+    assert len(dropped) == 3
+    # Of a manifest that is put first and fails, nothing is there: as it should be.
+    for key in sorted(dropped if first == "record" else {key for key in dropped if not key.endswith(".json")}):
+        with pytest.raises(AssertionError):
+            check_drop(outbox, faulty_s3.slow_down, "put", Random(1), is_for_good=True, key=key)
