@@ -19,8 +19,8 @@ from slaledger.warehouse import RoleMissing, connect
 
 POLL_SECONDS = 0.5
 WORKERS = ("scheduler", "dag_processor")
-# Beyond Airflow's own 30 s without a heartbeat: a busy machine is late, too.
-PATIENCE_SECONDS = 60
+# Beyond Airflow's own 15 s without a heartbeat: a busy machine is late, too.
+PATIENCE_SECONDS = 75
 # Where a day begins first.
 EASTERNMOST = timedelta(hours=14)
 ENDED = ("success", "failed")

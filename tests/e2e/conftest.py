@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +115,7 @@ class Sla:
         self.wait_until(lambda: api.run(dag_id, run_id)["state"] in ("success", "failed"), what=f"{run_id} ended")
         return api.run(dag_id, run_id)["state"]
 
-    def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    def rows(self, query: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[dict[str, Any]]:
         """The rows of a query on the warehouse, as mappings."""
         with psycopg.connect(self.stack.warehouse.dsn, row_factory=dict_row) as connection:
             return connection.execute(query, parameters).fetchall()
