@@ -155,9 +155,12 @@ def check_same(settings: Settings, rounds: int) -> int:
             run_id, month, step = candidate(settings, number)
             outcomes = together(settings, run_id, [], [None] * WRITERS)
             assert [each.error for each in outcomes] == [None] * WRITERS, "a repeat of the same must do nothing"
-            assert sorted(each.lines for each in outcomes) == [0] * (WRITERS - 1) + [len(CONTRACTS)]
+            assert sorted(each.lines for each in outcomes) == [0] * (WRITERS - 1) + [len(CONTRACTS)], (
+                "lines more than once"
+            )
             assert posted(settings, month) == expected(step)
-            assert revisions(settings, month) == [(contract, ordinal) for contract, ordinal, _ in expected(step)]
+            due = [(contract, ordinal) for contract, ordinal, _ in expected(step)]
+            assert revisions(settings, month) == due, "statements more than once"
     return rounds * WRITERS
 
 
@@ -220,7 +223,10 @@ def test_of_eight_postings_at_once_every_differing_one_raises(books, rounds, cha
 
 
 def drop_the_guards(settings: Settings) -> None:
-    """Planted: the books take whatever comes, twice too."""
+    """Planted: the books take whatever comes, twice too.
+
+    But for evidence, of which each writer says the same: without its key none of them could write at all.
+    """
     with connect(settings.warehouse) as connection:
         connection.execute(
             """
@@ -230,7 +236,9 @@ def drop_the_guards(settings: Settings) -> None:
             begin
                 for guard in
                     select conrelid::regclass as of_table, conname from pg_constraint
-                    where connamespace = 'billing'::regnamespace and contype in ('u', 'p')
+                    where
+                        connamespace = 'billing'::regnamespace and contype in ('u', 'p')
+                        and conrelid <> 'billing.evidence'::regclass
                 loop
                     execute format('alter table %s drop constraint %I cascade', guard.of_table, guard.conname);
                 end loop;
@@ -250,7 +258,15 @@ def test_without_the_unique_key_and_the_lock_the_check_finds_it(books, monkeypat
     insert = chain._insert().as_string().replace("on conflict (idempotency_key) do nothing", "")
     monkeypatch.setattr(chain, "_insert", lambda: insert)
     monkeypatch.setattr(posting, "hold_ledger", lambda _: None)
-    with pytest.raises(AssertionError):
+    store = posting._Evidence._store
+
+    def store_apart(_: object, documents: Sequence[str]) -> list[str]:
+        # Whoever waits for another's evidence to be committed sees his lines, too.
+        with connect(books.warehouse) as connection:
+            return store(posting._Evidence(connection), documents)
+
+    monkeypatch.setattr(posting._Evidence, "_store", store_apart)
+    with pytest.raises(AssertionError, match="more than once"):
         check_same(books, 5)
 
 
