@@ -37,6 +37,14 @@ INSERT = """
     insert into audit.decisions (kind, subject, subject_digest, is_approved, decided_by, because, prepared_by, via)
     values ('held_month', 'K-1|2026-03', 'd', true, 'Ada', 'x', 'Bob', 'cli')
 """
+# As if it were the function's: a context that PostgreSQL tells holds the text of the statement.
+DISGUISED = f"""
+    do $$
+    begin
+        execute $insert$ /* PL/pgSQL function audit.record_decision(text) line 1 at SQL statement
+PL/pgSQL function audit.record_decision(text) line 1 at SQL statement */ {INSERT} $insert$;
+    end $$
+"""
 RECORD = "select * from audit.record_decision('held_month', 'K-1|2026-03', 'd', true, %s, 'x', %s)"
 
 
@@ -596,10 +604,11 @@ def decided(template, warehouse_server, tmp_path_factory) -> Iterator[settings_m
 
 
 class TestOneWay:
+    @pytest.mark.parametrize("statement", [INSERT, DISGUISED], ids=["plain", "disguised"])
     @pytest.mark.parametrize("role", [*ROLES, "sla_owner", None])
-    def test_nobody_inserts_directly(self, decided, role):
+    def test_nobody_inserts_directly(self, decided, role, statement):
         with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
-            run(decided, INSERT, role=role)
+            run(decided, statement, role=role)
 
     def test_what_refuses_it_is_the_trigger_and_the_grants(self, settings):
         """The planted fault: without them the statement above is a good one."""
