@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from slaledger.ledger.canonical import month_text, number_text
 from slaledger.ledger.cases import Case, UnknownLine, read_case
+from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.verification import BooksReport, verify_all, verify_books, verify_chain, verify_line
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
@@ -24,13 +25,21 @@ LINES = "line: the one that the row starts on; in JSON and Parquet, its place am
 def explain(settings: Settings, line_item_id: str) -> RenderableType:
     """A line's whole arithmetic down to objects (key, version, SHA-256) and rows, as Rich text.
 
-    It is told from what was stored with the line, whatever the marts say now. Raises `UnknownLine`.
+    It is told from what was stored with the line, whatever the marts say now. Raises `UnknownLine`, and `BooksFault`
+    where that is not there, or not as a posting writes it.
     """
     from rich.console import Group
 
     with connect(settings.warehouse, role="sla_auditor") as connection:
         case = read_case(connection, line_item_id)
-    return Group(*(part for part in _parts(case) if part is not None))
+    try:
+        return Group(*(part for part in _parts(case) if part is not None))
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        raise BooksFault(
+            f"evidence {case.line.evidence_sha256}",
+            f"it does not say what the line rests on as a posting writes it ({type(error).__name__}: {error}); "
+            "`sla verify` tells whether it was changed",
+        ) from error
 
 
 def _parts(case: Case) -> list[RenderableType | None]:

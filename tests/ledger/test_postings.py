@@ -303,6 +303,13 @@ UNHELD = ("check_posting", ("new.recorded_at not between transaction_timestamp()
         ({"document": lambda document: {**document, "account_month": None}}, NO_EVIDENCE, [
             ("check_close", (",\n                'account_month', to_jsonb(months)", ""))
         ]),
+        (
+            {"document": lambda document: {name: said for name, said in document.items() if name != "claims"}},
+            NO_EVIDENCE, [("check_close", ("or not documents.has_lists", ""))],
+        ),
+        ({"document": lambda document: {**document, "terms": {}}}, NO_EVIDENCE, [
+            ("check_close", ("or not documents.has_lists", ""))
+        ]),
         ({"document": lambda document: {**document, "inputs_sha256": "0" * 64}}, NO_EVIDENCE, [
             ("check_close", ("or not exists (\n            select\n            from billing.evidence", (
                 "or false and not exists (\n            select\n            from billing.evidence"

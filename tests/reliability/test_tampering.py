@@ -21,6 +21,7 @@ from psycopg.types.json import Jsonb
 
 from slaledger import approvals, delivery, evidence, ledger
 from slaledger.ledger import anchored_books, canonical, chain, fences, postings, verification
+from slaledger.ledger.faults import BooksFault
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from slaledger.warehouse import connection as connection_module
@@ -403,6 +404,7 @@ def test_an_old_dump_without_anchors_is_not_found(history, monkeypatch):
 def without_evidence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verification, "require_evidence", lambda *_: None)
     patch.setattr(verification, "require_all_evidence", lambda *_: None)
+    patch.setattr(verification, "require_whole", lambda *_: None)
 
 
 def without_decisions(patch: pytest.MonkeyPatch) -> None:
@@ -572,6 +574,67 @@ def test_a_chain_hash_that_leaves_out_a_column_is_found(history, chance, monkeyp
             assert evidence.verify_books(books).reason is None
             with pytest.raises(AssertionError, match="not detected"):
                 check_detected(books, [one_field(books, chance, "billing.credit_line_items", "applies_from")])
+
+
+def rested(books: Settings, content: str) -> tuple[str, str]:
+    """The last line on a document whose content is this expression of the true one; all hashes are right.
+
+    The line's id and the document's digest.
+    """
+    with connect(books.warehouse) as connection:
+        last, posting = list(chain.read_lines(connection))[-1], postings.last_posting(connection)
+        (sha256,) = connection.execute(
+            f"""
+            insert into billing.evidence (evidence_sha256, document)
+            select encode(sha256(convert_to(made.document, 'UTF8')), 'hex'), made.document
+            from billing.evidence
+            cross join lateral (select document::jsonb as held) as was
+            cross join lateral (select ({content})::text as document) as made
+            where evidence.evidence_sha256 = %s
+            returning evidence_sha256
+            """,
+            (last.evidence_sha256,),
+        ).fetchone()
+        line = replace(last, evidence_sha256=sha256)
+        line = replace(line, line_hash=line.computed_hash())
+        posting = replace(posting, head_hash=line.line_hash)
+        connection.execute(
+            "update billing.credit_line_items set evidence_sha256 = %s, line_hash = %s where line_item_id = %s",
+            (sha256, line.line_hash, line.line_item_id),
+        )
+        connection.execute(
+            "update billing.postings set head_hash = %s, posting_hash = %s where posting_number = %s",
+            (posting.head_hash, posting.computed_hash(), posting.posting_number),
+        )
+    return str(line.line_item_id), sha256
+
+
+@pytest.mark.parametrize(
+    ("content", "lacking"),
+    [
+        ("held - 'claims'", "claims"),
+        ("held || '{\"claims\": {}}'", "claims"),
+        ("held || '{\"terms\": [1]}'", "terms"),
+        ("held || '{\"credits\": [{}]}'", "credits"),
+        ("held || '{\"account_month\": []}'", "account_month"),
+    ],
+)
+def test_evidence_that_does_not_say_all_is_named_by_whoever_reads_it(history, content, lacking, monkeypatch):
+    # Such evidence has to have been posted so: of another contract or month it would be found before.
+    monkeypatch.setattr(verification, "require_all_evidence", lambda *_: None)
+    with lawless(history.books) as books:
+        line, sha256 = rested(books, content)
+        for report in (evidence.verify_chain(books), evidence.verify_line(books, line), evidence.verify_all(books)):
+            assert (report.first_bad_row, lacking in report.reason) == (f"evidence {sha256}", True), report
+        with pytest.raises(BooksFault, match=f"evidence {sha256}: it does not say its {lacking}"):
+            evidence.explain(books, line)
+
+
+def test_evidence_of_other_types_is_no_traceback(history):
+    with lawless(history.books) as books:
+        line, sha256 = rested(books, "jsonb_set(held, '{credits,0,monthly_fee}', '\"much\"')")
+        with pytest.raises(BooksFault, match=f"evidence {sha256}: it does not say what the line rests on"):
+            evidence.explain(books, line)
 
 
 # What an owner or a superuser may do to what keeps the books, and the object that must be named for it.

@@ -12,6 +12,8 @@ import psycopg
 
 from slaledger.ledger.canonical import month_text
 from slaledger.ledger.chain import Line, read_line
+from slaledger.ledger.documents import require_whole
+from slaledger.ledger.faults import BooksFault
 
 
 class UnknownLine(Exception):
@@ -44,8 +46,8 @@ class Case:
         return credits[0] if credits else {}
 
 
-def read_case(connection: psycopg.Connection, text: str) -> Case:
-    """The case of the line with this id. Raises `UnknownLine` naming what exists."""
+def known_line(connection: psycopg.Connection, text: str) -> Line:
+    """The line with this id. Raises `UnknownLine` naming what exists."""
     try:
         line = read_line(connection, uuid.UUID(text))
     except ValueError:
@@ -59,6 +61,16 @@ def read_case(connection: psycopg.Connection, text: str) -> Case:
         raise UnknownLine(
             f"No line {text!r}. " + (f"The latest are {latest}." if known else "The ledger has no line yet.")
         )
+    return line
+
+
+def read_case(connection: psycopg.Connection, text: str) -> Case:
+    """The case of the line with this id.
+
+    Raises `UnknownLine`, and `BooksFault` where what it rests on is not there, or not whole.
+    """
+    line = known_line(connection, text)
+    require_whole(connection, line.evidence_sha256)
     siblings = connection.execute(
         """
         select line_item_id, entry_type, amount, currency, basis
@@ -66,7 +78,7 @@ def read_case(connection: psycopg.Connection, text: str) -> Case:
         """,
         (line.contract_id, line.service_month),
     ).fetchall()
-    revision, as_of, document, inputs = connection.execute(
+    found = connection.execute(
         """
         select
             statements.revision,
@@ -83,6 +95,9 @@ def read_case(connection: psycopg.Connection, text: str) -> Case:
         """,
         (line.statement_id, line.evidence_sha256),
     ).fetchone()
+    if found is None:
+        raise BooksFault(f"line {line.line_item_id}", "its statement or its evidence is not in the books")
+    revision, as_of, document, inputs = found
     decision = connection.execute(
         """
         select decided_by, because, to_char(decided_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')

@@ -3,8 +3,24 @@
 from __future__ import annotations
 
 import psycopg
+from psycopg.types.json import Jsonb
 
 from slaledger.ledger.faults import BooksFault
+
+# Of an account-month's document: each list, and what each of its objects says at least.
+LISTS = {
+    "segments": ["started_at", "ended_at", "kind", "services", "categories", "source_ids"],
+    "credits": ["basis", "status", "amount", "currency", "credit_percent", "monthly_fee"],
+    "claims": ["claim_id", "status", "reason", "received_at", "complete_at", "deadline_at"],
+    "breaches": ["ticket_id", "severity", "created_at", "due_at", "first_human_reply_at"],
+    "terms": ["terms_id", "terms_version", "effective_from", "has_thresholds"],
+    "decisions": ["kind", "subject", "is_approved", "decided_by", "because", "decided_at"],
+    "rows": ["kind", "id", "content", "object_id", "line_number"],
+    "checks": ["monitor_id", "location", "status", "first_at", "last_at", "n", "object_id"],
+    "objects": ["object_id", "key", "version_id", "sha256", "exported_at"],
+}
+# Of what a closing was built from.
+INPUTS = {"objects": ["bucket", "key", "version_id", "sha256"]}
 
 
 def require_evidence(connection: psycopg.Connection) -> None:
@@ -88,3 +104,63 @@ def require_all_evidence(connection: psycopg.Connection) -> None:
     ).fetchone()
     if row:
         raise BooksFault(row[0], "its evidence is of another contract or month")
+
+
+def require_whole(connection: psycopg.Connection, evidence_sha256: str | None = None) -> None:
+    """The documents that statements and lines rest on, or the one given, say all that is read of them, and as lists.
+
+    So do the inputs that they name. Raises `BooksFault` naming the evidence and what it lacks.
+    """
+    row = connection.execute(
+        """
+        with
+
+        named as materialized (
+            select evidence.evidence_sha256, evidence.document::jsonb as content
+            from billing.evidence
+            where
+                evidence.evidence_sha256 in (
+                    select lines.evidence_sha256 from billing.credit_line_items as lines
+                    union
+                    select statements.evidence_sha256 from billing.sla_statements as statements
+                )
+                and evidence.evidence_sha256 = coalesce(%(only)s, evidence.evidence_sha256)
+        ),
+
+        documents as (
+            select named.evidence_sha256, named.content, %(lists)s as lists
+            from named
+            union all
+            select evidence.evidence_sha256, evidence.document::jsonb, %(inputs)s
+            from billing.evidence
+            where evidence.evidence_sha256 in (select named.content ->> 'inputs_sha256' from named)
+        )
+
+        select documents.evidence_sha256, lists.name
+        from documents
+        cross join lateral jsonb_each(documents.lists) as lists (name, keys)
+        where
+            jsonb_typeof(documents.content -> lists.name) is distinct from 'array'
+            or exists (
+                select
+                from jsonb_array_elements(
+                    case jsonb_typeof(documents.content -> lists.name)
+                        when 'array' then documents.content -> lists.name
+                        else '[]'
+                    end
+                ) as elements (element)
+                where
+                    jsonb_typeof(elements.element) <> 'object'
+                    or not elements.element ?& array(select jsonb_array_elements_text(lists.keys))
+            )
+        union all
+        select named.evidence_sha256, 'account_month'
+        from named
+        where coalesce(jsonb_typeof(named.content -> 'account_month'), '') not in ('object', 'null')
+        order by 1, 2
+        limit 1
+        """,
+        {"only": evidence_sha256, "lists": Jsonb(LISTS), "inputs": Jsonb(INPUTS)},
+    ).fetchone()
+    if row:
+        raise BooksFault(f"evidence {row[0]}", f"it does not say its {row[1]} as a posting writes them")

@@ -14,9 +14,9 @@ from psycopg.rows import dict_row
 from slaledger.ledger import fences
 from slaledger.ledger.anchored_books import list_kept, require_anchors_and_drops
 from slaledger.ledger.canonical import HASH_VERSION, line_item_id, statement_id
-from slaledger.ledger.cases import read_case
+from slaledger.ledger.cases import known_line
 from slaledger.ledger.chain import GENESIS, Line, read_lines
-from slaledger.ledger.documents import require_all_evidence, require_evidence
+from slaledger.ledger.documents import require_all_evidence, require_evidence, require_whole
 from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.postings import (
     STATEMENT_COLUMNS,
@@ -104,7 +104,7 @@ def verify_line(settings: Settings, line_item_id: str) -> BooksReport:
     Raises `UnknownLine`.
     """
     with connect(settings.warehouse, role="sla_auditor") as connection:
-        line = read_case(connection, line_item_id).line
+        line = known_line(connection, line_item_id)
     return _verify(settings, with_bucket=True, recompute=True, of_line=line)
 
 
@@ -126,6 +126,7 @@ def _verify(
                 held.append(posting)
                 report = replace(report, lines=lines, postings=posting.posting_number, head_hash=posting.head_hash)
             require_all_evidence(connection)
+            require_whole(connection)
             require_builds(connection, held)
             require_validations(connection, held)
             undelivered = _require_deliveries(connection, held)

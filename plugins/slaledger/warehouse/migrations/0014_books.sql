@@ -598,14 +598,25 @@ begin
     -- Without the long lists: of what it is, and of the figures.
     documents as materialized (
         select
-            evidence.evidence_sha256,
-            evidence.document::jsonb
-            - '{segments,credits,claims,breaches,terms,decisions,rows,checks,objects}'::text [] as content
-        from billing.evidence
-        where evidence.evidence_sha256 in (select resting.evidence_sha256 from resting)
+            parsed.evidence_sha256,
+            parsed.content - lists.names as content,
+            (
+                select bool_and(jsonb_typeof(parsed.content -> list.name) is not distinct from 'array')
+                from unnest(lists.names) as list (name)
+            ) as has_lists
+        from (
+            select evidence.evidence_sha256, evidence.document::jsonb as content
+            from billing.evidence
+            where evidence.evidence_sha256 in (select resting.evidence_sha256 from resting)
+            offset 0 -- read once
+        ) as parsed
+        cross join (
+            values ('{segments,credits,claims,breaches,terms,decisions,rows,checks,objects}'::text [])
+        ) as lists (names)
     )
 
-    select format('the evidence of %s is not of its account-month as of this closing', resting.what) into fault
+    select format('the evidence of %s is not of its account-month as of this closing, or not whole', resting.what)
+    into fault
     from resting
     left join documents on resting.evidence_sha256 = documents.evidence_sha256
     left join only marts.fct_account_months as months
@@ -620,6 +631,7 @@ begin
                 'account_month', to_jsonb(months)
             )
         ) is not true
+        or not documents.has_lists
         or not exists (
             select
             from billing.evidence as inputs
