@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 
 import psycopg
 
-from slaledger.decisions import CLI, DecisionRefused, PreparerDecides, Recorded, record
-from slaledger.ledger.canonical import month_text, number_text
-from slaledger.ledger.planning import Balance, plan
-from slaledger.ledger.posting import read_balances
+from slaledger.decisions import CLI, DecisionRefused, NothingPending, PreparerDecides, Recorded, record
 from slaledger.settings import Settings, user_name
 from slaledger.warehouse import connect
 
 # The kinds of `audit.decisions`, as the ids of `sla pending` begin.
 KINDS = {"held_month": "held", "claim": "claim", "decrease": "decrease", "quarantine_limit": "quarantine"}
-
-
-class NothingPending(DecisionRefused):
-    """Nothing with this id waits."""
 
 
 class AmbiguousPending(DecisionRefused):
@@ -45,14 +39,7 @@ class PendingDecision:
     subject: str
     subject_digest: str
     description: str
-    # Who asked for the run that left it, and through which of Airflow's accounts: neither can decide on it.
-    prepared_by: str = ""
-    triggered_by: str | None = None
-
-    @property
-    def preparers(self) -> str:
-        """Who cannot decide on it, in a few words."""
-        return prepared_through(self.prepared_by, self.triggered_by)
+    preparers: str  # who cannot decide on it, in a few words: who asked for the runs that left it
 
     @property
     def ids(self) -> tuple[str, str]:
@@ -82,34 +69,31 @@ def pending(settings: Settings) -> list[PendingDecision]:
 
     Two subjects that read alike get a `#` and the first digits of their digests behind their ids.
     """
-    from slaledger import gates
-
-    excesses = [
-        _pending("quarantine_limit", excess.feed, excess.digest, excess.detail)
-        for excess in gates.over_quarantine_limit(settings)
-    ]
     with connect(settings.warehouse, role="sla_approver") as connection:
-        waiting = [*excesses, *_held_months(connection), *_claims(connection), *_decreases(connection)]
-        decided = {
-            tuple(row) for row in connection.execute("select kind, subject, subject_digest from audit.decisions")
-        }
-        undecided = [item for item in waiting if (item.kind, item.subject, item.subject_digest) not in decided]
-        preparers = connection.execute(
+        undecided = connection.execute(
             """
-            select preparers.prepared_by, preparers.triggered_by
-            from unnest(%s::text [], %s::text []) with ordinality as waiting (kind, subject, place)
-            cross join audit.preparers(waiting.kind, waiting.subject)
-            order by waiting.place
-            """,
-            ([item.kind for item in undecided], [item.subject for item in undecided]),
+            select kind, subject, subject_digest, description, prepared_by, triggered_by
+            from audit.questions() as waiting
+            where not exists (
+                select from audit.decisions
+                where (decisions.kind, decisions.subject, decisions.subject_digest)
+                    = (waiting.kind, waiting.subject, waiting.subject_digest)
+            )
+            order by kind, subject, subject_digest
+            """
         ).fetchall()
-    times = Counter(item.ids[0] for item in undecided)
+    waiting = [(figures, list(rows)) for figures, rows in groupby(undecided, key=lambda row: row[:3])]
+    times = Counter(_ids(*figures)[0] for figures, _ in waiting)
     return sorted(
         (
-            replace(
-                item, pending_id=item.ids[times[item.ids[0]] > 1], prepared_by=prepared_by, triggered_by=triggered_by
+            PendingDecision(
+                ids[times[ids[0]] > 1],
+                *figures,
+                description=rows[0][3],
+                preparers=" and ".join(sorted({_prepared_through(*row[4:]) for row in rows})),
             )
-            for item, (prepared_by, triggered_by) in zip(undecided, preparers, strict=True)
+            for figures, rows in waiting
+            for ids in [_ids(*figures)]
         ),
         key=lambda item: item.pending_id,
     )
@@ -198,76 +182,13 @@ def _decided_before(
     raise NothingPending(f"Nothing waits under {pending_id!r}. Waiting: {known}. `sla pending` lists all.")
 
 
-def _held_months(connection: psycopg.Connection) -> list[PendingDecision]:
-    return [
-        _pending(
-            "held_month",
-            f"{contract_id}|{month_text(service_month)}",
-            digest,
-            f"{number_text(unknown)} s of unknown time: uptime {number_text(high)} % if it was up, "
-            f"{number_text(low)} % if it was down. Approve: it counts as downtime; reject: as up.",
-        )
-        for contract_id, service_month, digest, unknown, high, low in connection.execute(
-            """
-            select contract_id, service_month, held_digest, unknown_seconds, uptime_percent, uptime_percent_low
-            from marts.fct_account_months where status = 'held'
-            """
-        )
-    ]
-
-
-def _claims(connection: psycopg.Connection) -> list[PendingDecision]:
-    return [
-        _pending(
-            "claim",
-            subject,
-            digest,
-            f"Complete at {complete_at.isoformat()}, not before the deadline {deadline_at.isoformat()}, but sent "
-            "before it. Approve: the claim is accepted; reject: it is not.",
-        )
-        for subject, digest, complete_at, deadline_at in connection.execute(
-            """
-            select decision_subject, decision_digest, complete_at, deadline_at
-            from marts.fct_claims where status = 'needs_review'
-            """
-        )
-    ]
-
-
-def _decreases(connection: psycopg.Connection) -> list[PendingDecision]:
-    months = connection.execute(
-        """
-        select lines.service_month, max(statements.as_of)
-        from billing.credit_line_items as lines
-        inner join billing.sla_statements as statements on lines.statement_id = statements.statement_id
-        group by lines.service_month
-        """
-    ).fetchall()
-    return [
-        _pending("decrease", balance.subject, balance.decision_digest, _decrease(balance))
-        for service_month, as_of in months
-        for balance in plan(read_balances(connection, service_month=service_month, as_of=as_of), {}).overpaid
-    ]
-
-
-def _decrease(balance: Balance) -> str:
-    return (
-        f"{number_text(-balance.amount)} {balance.currency} overpaid. {balance.reason}. "
-        "Approve: an adjustment takes it back; reject: the customer keeps it."
-    )
-
-
-def _pending(kind: str, subject: str, subject_digest: str, description: str) -> PendingDecision:
-    return PendingDecision(_ids(kind, subject, subject_digest)[0], kind, subject, subject_digest, description)
-
-
 def _ids(kind: str, subject: str, subject_digest: str) -> tuple[str, str]:
     """The id that is typed; and with the figures' first digits, where several read alike."""
     short = f"{KINDS[kind]}:{subject.replace('|', ':')}"
     return short, f"{short}#{subject_digest[:8]}"
 
 
-def prepared_through(prepared_by: str, triggered_by: str | None) -> str:
+def _prepared_through(prepared_by: str, triggered_by: str | None) -> str:
     """Who prepared it; and the account, where that is another name."""
     return prepared_by if triggered_by in (None, prepared_by) else f"{prepared_by} through the account {triggered_by}"
 

@@ -21,6 +21,10 @@ class DecisionRefused(Exception):
     exit_code = 2
 
 
+class NothingPending(DecisionRefused):
+    """Nothing with this id, or with these figures, waits."""
+
+
 class PreparerDecides(DecisionRefused):
     """Who prepared it would decide on it."""
 
@@ -49,8 +53,8 @@ def record(
 ) -> Recorded:
     """Record a decision in the transaction of `connection`, whose role is `sla_approver`.
 
-    Where one on these figures stands, that one is returned, and nothing is written. The database knows who asked for
-    the run, and through which account. Raises `PreparerDecides`.
+    Where one on these figures stands, that one is returned, and nothing is written. The database knows what waits, who
+    asked for the run, and through which account. Raises `PreparerDecides` or `NothingPending`.
     """
     with _by_another(decided_by, subject):
         row = connection.execute(
@@ -82,6 +86,8 @@ def record_goodwill(
 def _by_another(decided_by: str, subject: str) -> Iterator[None]:
     try:
         yield
+    except psycopg.errors.ObjectNotInPrerequisiteState as refusal:
+        raise NothingPending(f"{refusal.diag.message_primary}. {refusal.diag.message_hint}") from None
     except psycopg.errors.CheckViolation as violation:
         if violation.diag.constraint_name not in BY_ANOTHER:
             raise

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from slaledger import gates, ledger, terms, transform
+from slaledger import approvals, gates, ledger, terms, transform
 from slaledger.gates.committed import committed
 from slaledger.settings import EXPECTATIONS_DIR, Settings
 from slaledger.warehouse import connect
@@ -213,30 +213,32 @@ def test_a_quarantined_share_of_exactly_the_limit_passes(month: Month):
     with pytest.raises(gates.GateFailed) as stopped:  # the counts were tampered with, but 11 of 110 is the limit
         gates.run_gate(settings, "raw", run_id=RUN_ID)
     assert [result.name for result in stopped.value.failed] == ["landed_rows_match_the_counts_of_their_objects"]
-    assert gates.over_quarantine_limit(settings) == []
+    assert approvals.pending(settings) == []
 
 
 def test_an_approved_quarantined_share_passes_until_its_counts_change(month: Month):
     settings = month(FAULTS["raw"]["quarantined_shares_are_within_the_limit"])
-    (excess,) = gates.over_quarantine_limit(settings)
-    assert (excess.feed, excess.rows_read, excess.rows_quarantined) == ("monitoring/checks", 101, 11)
-    assert excess.digest == gates.quarantine_digest(excess.feed, rows_read=101, rows_quarantined=11)
-    with connect(settings.warehouse) as connection:
-        connection.execute(
-            "select audit.record_decision("
-            "'quarantine_limit', %s, %s, true, 'ann', 'a monitor of ours was misconfigured', 'cli')",
-            (excess.feed, excess.digest),
-        )
+    with pytest.raises(gates.GateFailed):
+        gates.run_gate(settings, "raw", run_id=RUN_ID)
+    (excess,) = approvals.pending(settings)
+    assert excess.pending_id == "quarantine:monitoring/checks"
+    approvals.decide(
+        settings, excess.pending_id, is_approved=True, by="ann", because="a monitor of ours was misconfigured"
+    )
     gates.run_gate(settings, "raw", run_id=RUN_ID)
-    assert gates.over_quarantine_limit(settings) == []
+    assert approvals.pending(settings) == []
     with connect(settings.warehouse) as connection:
-        ((is_success, record),) = connection.execute("select is_success, quarantine from audit.validations")
+        *_, (is_success, record) = connection.execute(
+            "select is_success, quarantine from audit.validations order by validation_number"
+        )
     # An auditor sees the limit that it was judged by, and what was counted.
     assert (is_success, record["limit_percent"]) == (True, settings.quarantine_limit_percent)
     assert {"feed": "monitoring/checks", "rows_read": 101, "rows_quarantined": 11} in record["feeds"]
     with connect(settings.warehouse) as connection:
         connection.execute("update raw.source_objects set rows_read = 102, rows_quarantined = 12 where rows_read = 101")
-    assert gates.over_quarantine_limit(settings) != []
+    with pytest.raises(gates.GateFailed):
+        gates.run_gate(settings, "raw", run_id=RUN_ID)
+    assert len(approvals.pending(settings)) == 1
 
 
 LATER_DOCUMENT = """

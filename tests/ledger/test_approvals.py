@@ -12,6 +12,7 @@ import pytest
 from slaledger import approvals, ledger, transform
 from slaledger import settings as settings_module
 from slaledger.decisions import PreparerDecides
+from slaledger.gates.quarantine import LIMIT_SETTING
 from slaledger.ledger.canonical import digest
 from slaledger.ledger.goodwill import GoodwillRefused
 from slaledger.reperform.lines import due
@@ -45,7 +46,7 @@ DISGUISED = f"""
 PL/pgSQL function audit.record_decision(text) line 1 at SQL statement */ {INSERT} $insert$;
     end $$
 """
-RECORD = "select * from audit.record_decision('held_month', 'K-1|2026-03', 'd', true, %s, 'x', %s)"
+RECORD = "select * from audit.record_decision('held_month', 'K-1|2026-03', repeat('a', 64), true, %s, 'x', %s)"
 
 
 def approve(settings, pending_id=DECREASE, *, is_approved=True, by="Ada", because="the monitor lied"):
@@ -412,7 +413,7 @@ class TestByAnother:
         build(settings, HELD, prepared_by="Ada Lovel\u00e4ce")
         with pytest.raises(PreparerDecides, match="somebody else has to"):
             approve(settings, HELD_ID, by=name)
-        assert [(item.pending_id, item.prepared_by) for item in approvals.pending(settings)] == [
+        assert [(item.pending_id, item.preparers) for item in approvals.pending(settings)] == [
             (HELD_ID, "Ada Lovel\u00e4ce")
         ]
         assert approve(settings, HELD_ID, by="Bob").is_new
@@ -445,21 +446,40 @@ class TestByAnother:
             approve(settings, by="bob")
         assert approve(settings, by="Ada").is_new
 
-    def test_of_a_feed_it_is_who_asked_for_the_run_that_counts_it(self, settings):
-        assert preparers(settings, "quarantine_limit", "checks") == ("schedule", None)
-        build(settings, HELD, prepared_by="Ada")
-        build(settings, AccountMonth(), service_month=date(2026, 4, 1), prepared_by="Bob")
-        assert preparers(settings, "quarantine_limit", "checks") == ("Bob", None)
+    def test_of_a_feed_it_is_everybody_whose_month_it_stops(self, settings):
+        """Ada's March, though Bob's April is the current build; and Bob's, once its gate counts these rows too."""
+        run(settings, LANDED.format(rows_read=100, rows_quarantined=50), role=None)
+        assert approvals.pending(settings) == []  # it stops nobody's month yet
+        count(settings, build(settings, HELD, prepared_by="Ada", triggered_by="admin"))
+        april = build(settings, AccountMonth(), service_month=date(2026, 4, 1), prepared_by="Bob")
+        (waits,) = [item for item in approvals.pending(settings) if item.kind == "quarantine_limit"]
+        assert (waits.pending_id, waits.preparers) == ("quarantine:claims", "Ada through the account admin")
+        assert waits.description == "50 of 100 rows are quarantined; the limit is 10 percent"
+        count(settings, april)
+        for name in ("ada", "Admin", "BOB"):
+            with pytest.raises(PreparerDecides, match="prepared by Ada through the account admin and Bob"):
+                approve(settings, "quarantine:claims", by=name)
+        # March is somebody else's as soon as they have it counted anew.
+        count(settings, build(settings, HELD, prepared_by="Cleo"))
+        with pytest.raises(PreparerDecides):
+            approve(settings, "quarantine:claims", by="Cleo")
+        assert approve(settings, "quarantine:claims", by="Ada").is_new
+        assert not [item for item in approvals.pending(settings) if item.kind == "quarantine_limit"]
+
+    def test_of_a_feed_with_other_counts_another_decision_waits(self, settings):
+        run(settings, LANDED.format(rows_read=100, rows_quarantined=50), role=None)
+        count(settings, build(settings, AccountMonth(), prepared_by="Ada"))
+        approve(settings, "quarantine:claims", by="Bob")
+        run(settings, LANDED.format(rows_read=1, rows_quarantined=1), role=None)
+        assert approvals.pending(settings) == []
+        count(settings, build(settings, AccountMonth(), prepared_by="Ada"))
+        assert [item.pending_id for item in approvals.pending(settings)] == ["quarantine:claims"]
 
     @pytest.mark.parametrize("contract_id", ["K|2026-01", "K|1", "2026-01|availability"])
-    def test_the_month_is_told_from_the_contract(self, settings, contract_id):
-        build(settings, HELD, prepared_by="Ada")
-        for kind, subject in (
-            ("held_month", f"{contract_id}|2026-03"),
-            ("claim", f"CL|{contract_id}|2026-03"),
-            ("decrease", f"{contract_id}|2026-03|response_time"),
-        ):
-            assert preparers(settings, kind, subject) == ("Ada", None)
+    def test_whatever_the_contract_is_called(self, settings, contract_id):
+        build(settings, AccountMonth(), service_month=date(2026, 1, 1), prepared_by="Bob")
+        build(settings, replace(HELD, contract_id=contract_id), prepared_by="Ada")
+        assert [item.preparers for item in approvals.pending(settings)] == ["Ada"]
 
     def test_the_database_refuses_it_by_itself(self, settings):
         build(settings, HELD, prepared_by="Ada")
@@ -476,10 +496,20 @@ class TestByAnother:
             approve(settings, HELD_ID, by=name)
 
 
-def preparers(settings, kind: str, subject: str) -> tuple[str, str | None]:
-    """Who prepared it, and through which account."""
-    (found,) = rows(settings, "select prepared_by, triggered_by from audit.preparers(%s, %s)", kind, subject)
-    return found
+def count(settings, run_id: str) -> None:
+    """The raw gate's record, against a limit of 10 percent: a feed is over it."""
+    with connect(settings.warehouse, role="sla_validator") as connection:
+        connection.execute("select set_config(%s, '10', true)", (LIMIT_SETTING,))
+        connection.execute(
+            """
+            insert into audit.validations (
+                validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations
+            )
+            select gen_random_uuid(), run_id, 'raw', service_month, as_of, audit.inputs_sha256(), false, '[]'
+            from audit.builds where run_id = %s
+            """,
+            (run_id,),
+        )
 
 
 def open_run(settings, run_id: str, *, by: str, service_month: date = MARCH) -> None:
@@ -500,10 +530,11 @@ def open_run(settings, run_id: str, *, by: str, service_month: date = MARCH) -> 
 LANDED = """
     insert into raw.source_objects (
         object_id, bucket, key, version_id, etag, sha256, size_bytes, exported_at, landed_at, feed, format, status,
-        rows_read, rows_loaded, is_in_force, last_modified, run_id
+        rows_read, rows_loaded, rows_duplicate, rows_quarantined, is_in_force, last_modified, run_id
     ) values (
-        gen_random_uuid(), 'b', 'claims/late.ndjson', 'v', 'e', 'x', 1, now(), now(), 'claims', 'ndjson', 'loaded',
-        0, 0, true, now(), 'r'
+        gen_random_uuid(), 'b', format('claims/%s.ndjson', gen_random_uuid()), 'v', 'e', gen_random_uuid(), 1,
+        now(), now(), 'claims', 'ndjson', 'loaded', {rows_read}, {rows_read} - {rows_quarantined}, 0,
+        {rows_quarantined}, true, now(), 'r'
     )
 """
 
@@ -512,11 +543,12 @@ class TestClearedRuns:
     """Who clears another's run makes no figures under that one's name."""
 
     def test_a_run_may_be_cleared_as_long_as_nothing_is_new(self, settings):
+        build(settings, HELD)
         open_run(settings, "run-of-ada", by="Ada")
         open_run(settings, "april", by="Bob", service_month=date(2026, 4, 1))
         open_run(settings, "run-of-ada", by="Ada")
         assert rows(settings, "select run_id from audit.current_build") == [("run-of-ada",)]
-        assert preparers(settings, "held_month", "K-1|2026-03") == ("Ada", "Ada")
+        assert [item.preparers for item in approvals.pending(settings)] == ["Ada"]
 
     @pytest.mark.parametrize("is_first_task_cleared", [True, False])
     def test_not_after_another_of_the_month(self, settings, is_first_task_cleared):
@@ -538,7 +570,7 @@ class TestClearedRuns:
 
     def test_not_on_other_exports(self, settings):
         open_run(settings, "run-of-ada", by="Ada")
-        run(settings, LANDED, role=None)
+        run(settings, LANDED.format(rows_read=0, rows_quarantined=0), role=None)
         with pytest.raises(transform.BuildMismatch, match="Other exports are in force than when run run-of-ada"):
             open_run(settings, "run-of-ada", by="Ada")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from contextlib import suppress
 
@@ -90,12 +91,14 @@ def test_who_waits_is_told_who_posts_and_since_when(settings):
         ("sla_transformer", "delete from marts.fct_credits", "marts.fct_credits"),
         ("sla_transformer", "update audit.current_build set run_id = run_id", "audit.current_build"),
         (
-            "sla_approver", "select audit.record_decision('claim', 'CL-1', 'd', true, 'Ada', 'seen', 'cli')",
+            "sla_approver",
+            "select audit.record_decision('held_month', 'K-1|2026-03', 'd', true, 'Ada', 'seen', 'cli')",
             "audit.decisions",
         ),
     ],
 )  # fmt: skip
 def test_what_a_posting_reads_is_held_and_whoever_writes_it_is_named(settings, role, statement, table):
+    build(settings, dataclasses.replace(UP, status="held", held_digest="d"))
     impatient(settings)
     with connect(settings.warehouse, role=role) as writing:
         writing.execute(statement)

@@ -75,7 +75,7 @@ def test_what_the_database_refuses_is_told_by_name(settings, monkeypatch):
     """Where the code itself would let it through."""
     monkeypatch.setattr(posting, "_require_nothing_left", lambda *_: None)
     monkeypatch.setattr(
-        posting, "plan", lambda balances, _: Plan(tuple((each, None) for each in balances[1:]), (), (), ())
+        posting, "plan", lambda balances: Plan(tuple((each, None) for each in balances[1:]), (), (), ())
     )
     with pytest.raises(ledger.RefusedAtCommit, match=r"K-1 .* add up to 0 USD, and 50\.00 is owed.*by hand"):
         close(settings, AccountMonth(), AccountMonth(contract_id="K-2"))

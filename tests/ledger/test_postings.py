@@ -109,7 +109,7 @@ def forge(
         # Decreases, too: as if somebody had approved.
         due = [
             (balance, "Ada" if balance.amount < 0 else None)
-            for balance in [*(each for each, _ in plan(balances, {}).due), *plan(balances, {}).overpaid]
+            for balance in [*(each for each, _ in plan(balances).due), *plan(balances).overpaid]
         ]
         made = draft_lines(
             due,
@@ -184,7 +184,7 @@ def test_what_appends_nothing_is_no_posting(settings):
 
 def ignoring(column: str) -> tuple:
     """Planted: a line is compared with what is due but for a column."""
-    return "check_close", ("'{owed_amount,", f"'{{{column},owed_amount,")
+    return "check_close", ("'owed_amount', 'posted_amount'", f"'{column}', 'owed_amount', 'posted_amount'")
 
 
 def first(**changes: object) -> dict:
@@ -349,15 +349,20 @@ def test_evidence_is_a_json_object(pending, document):
 def test_a_decision_that_is_still_to_come_leaves_no_gap(settings, is_planted):
     """The posting covers a later one, and its own transaction held nothing: its check waits for the earlier one."""
     close(settings, AccountMonth())
+    # Two questions of another month.
+    waiting = {"status": "held", "held_digest": "digest", "credit_status": "held"}
+    april = [AccountMonth(contract_id=contract_id, **waiting) for contract_id in ("first", "second")]
+    build(settings, *april, service_month=date(2026, 4, 1))
     run_id = build(settings, UP)
     validate(settings, run_id)
     if is_planted:
         with connect(settings.warehouse) as connection:
             plant(connection, "check_posting", ("perform billing.hold_ledger();", ""))
 
-    def decide(connection, subject: str) -> None:
+    def decide(connection, contract_id: str) -> None:
         connection.execute(
-            "select audit.record_decision('claim', %s, 'digest', true, 'Ada', 'seen', 'cli')", (subject,)
+            "select audit.record_decision('held_month', %s, 'digest', true, 'Ada', 'seen', 'cli')",
+            (f"{contract_id}|2026-04",),
         )
 
     with ThreadPoolExecutor(1) as pool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 from collections.abc import Callable
 from decimal import Decimal
 
@@ -20,10 +21,11 @@ from slaledger.ledger.preconditions import read_build
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, close, rows, validate
-from tests.ledger.test_postings import plant
+from tests.ledger.test_postings import forge, plant
 
 HIGH = AccountMonth(credit_percent=Decimal(10), amount=Decimal("100.00"))
 LOW = AccountMonth(credit_percent=Decimal(5), amount=Decimal("50.00"))
+OTHER = AccountMonth(contract_id="K-9")
 DECREASE = "decrease:K-1:2026-03:availability"
 KEY = "K-1|2026-03|goodwill|1"
 GOODWILL = {"contract_id": "K-1", "service_month": MARCH, "amount": "25", "because": "kind", "prepared_by": "Bob"}
@@ -60,7 +62,7 @@ def append_as(settings: Settings, role: str, run_id: str) -> None:
             "select evidence_sha256 from billing.sla_statements order by revision desc limit 1"
         )
         drafts = draft_lines(
-            plan(balances, closing._decrease_decisions(connection)).due,
+            plan(balances).due,
             evidence={"K-1": evidence},
             run_id=run_id,
             code_version=opened.code_version,
@@ -84,8 +86,56 @@ def goodwill_decides_a_decrease(settings: Settings) -> None:
     )  # fmt: skip
 
 
+def biller_leaves_out_an_approved_decrease(settings: Settings) -> None:
+    """The customer keeps what two people agreed to take back."""
+    approved_run(settings)
+    run_id = build(settings, LOW, OTHER, prepared_by="Bob")
+    validate(settings, run_id)
+    forge(settings, run_id, drafts=lambda made: [line for line in made if line.amount > 0])
+
+
+def biller_leaves_out_what_is_behind_an_approved_decrease(settings: Settings) -> None:
+    """50 USD are to be taken back, and 40 EUR are owed instead: neither is in it."""
+    euros = dataclasses.replace(LOW, currency="EUR", amount=Decimal(40), monthly_fee=Decimal(800))
+    close(settings, LOW)
+    close(settings, euros, prepared_by="Bob")
+    approvals.decide(settings, DECREASE, is_approved=True, by="Ada", because="restated")
+    run_id = build(settings, euros, OTHER, prepared_by="Bob")
+    validate(settings, run_id)
+    forge(settings, run_id, drafts=lambda made: [line for line in made if line.contract_id == "K-9"])
+
+
 def goodwill_posts_a_month(settings: Settings) -> None:
     append_as(settings, "sla_goodwill", approved_run(settings))
+
+
+def decide_as_approver(settings: Settings, kind: str, subject: str, subject_digest: str) -> None:
+    say(
+        settings, "sla_approver", "select * from audit.record_decision(%s, %s, %s, true, 'Ada', 'so', 'cli')",
+        kind, subject, subject_digest,
+    )  # fmt: skip
+
+
+def approver_approves_a_decrease_before_it_is_asked(settings: Settings) -> None:
+    """Then Ada has the month built with these very figures, and nobody else has looked."""
+    close(settings, HIGH)
+    ((line_item_id,),) = rows(settings, "select line_item_id from billing.credit_line_items")
+    subject = "K-1|2026-03|availability"
+    about = digest("slaledger decrease", subject, "USD", Decimal(50), [line_item_id])
+    decide_as_approver(settings, "decrease", subject, about)
+
+
+def approver_decides_a_month_before_it_is_held(settings: Settings) -> None:
+    build(settings, dataclasses.replace(LOW, status="held", held_digest="a" * 64))
+    decide_as_approver(settings, "held_month", "K-1|2026-03", "b" * 64)
+
+
+def approver_decides_a_claim_that_is_not_in_review(settings: Settings) -> None:
+    decide_as_approver(settings, "claim", "CL-1|K-1|2026-03", "d")
+
+
+def approver_approves_a_feed_that_is_within_its_limit(settings: Settings) -> None:
+    decide_as_approver(settings, "quarantine_limit", "claims", hashlib.sha256(b"claims|100|50").hexdigest())
 
 
 def goodwill_digest() -> str:
@@ -143,6 +193,15 @@ class Attack:
 
 DENIED, VIOLATED = psycopg.errors.InsufficientPrivilege, psycopg.errors.CheckViolation
 NO_LINE_NEEDED = "alter table audit.decisions disable trigger decisions_goodwill_has_its_line"
+UNASKED = (
+    "audit.record_decision",
+    (
+        "from audit.questions(given_kind) as questions",
+        "from (values ('schedule', null)) as questions (prepared_by, triggered_by)",
+    ),
+    ("where questions.subject = given_subject and questions.subject_digest = given_digest", ""),
+)
+LEFT_OUT = ("check_close", ("(wanted).is_approved or ", ""))
 ATTACKS = [
     Attack(
         goodwill_decides_a_decrease, DENIED, "permission denied for function record_decision",
@@ -153,9 +212,28 @@ ATTACKS = [
         undo=("alter table billing.postings disable trigger postings_of_their_kind",),
     ),
     Attack(
+        biller_leaves_out_an_approved_decrease, VIOLATED,
+        r"the lines of contract K-1 \(availability\) add up to 100.* USD, and 50.* is owed: a line is missing",
+        plants=(LEFT_OUT,),
+    ),
+    Attack(
+        biller_leaves_out_what_is_behind_an_approved_decrease, VIOLATED,
+        r"the lines of contract K-1 \(availability\) add up to 50.* USD, and 0 is owed: a line is missing",
+        plants=(LEFT_OUT,),
+    ),
+    *(
+        Attack(walk, psycopg.errors.ObjectNotInPrerequisiteState, says, plants=(UNASKED,))
+        for walk, says in (
+            (approver_approves_a_decrease_before_it_is_asked, r"No decrease waits under K-1\|2026-03\|availability"),
+            (approver_decides_a_month_before_it_is_held, r"No held_month waits under K-1\|2026-03 with these figures"),
+            (approver_decides_a_claim_that_is_not_in_review, r"No claim waits under CL-1\|K-1\|2026-03"),
+            (approver_approves_a_feed_that_is_within_its_limit, "No quarantine_limit waits under claims"),
+        )
+    ),
+    Attack(
         approver_approves_goodwill, DENIED, r"goodwill is approved with its line alone: K-1\|2026-03\|goodwill\|1",
         undo=(NO_LINE_NEEDED, "alter table audit.decisions disable trigger decisions_one_way"),
-        plants=(("audit.record_decision", ("given_kind = 'goodwill'", "false")),),
+        plants=((UNASKED[0], ("given_kind = 'goodwill'", "false"), *UNASKED[1:]),),
     ),
     Attack(
         goodwill_approves_without_a_line, VIOLATED,

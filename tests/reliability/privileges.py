@@ -82,7 +82,7 @@ raw.start_of_day                -     -      X           X         -        X   
 audit.inputs_sha256             -     -      -           X         -        X      -     X       -
 audit.candidate_sha256          -     -      -           X         -        X      -     X       -
 audit.person                    -     -      -           -         -        -      -     -       X
-audit.preparers                 -     -      -           -         X        -      -     -       -
+audit.questions                 -     -      -           -         X        -      -     -       -
 audit.record_decision           -     -      -           -         X        -      -     -       -
 audit.record_goodwill           -     -      -           -         -        -      -     -       X
 billing.statements_as_known_on  -     -      -           -         -        -      -     X       -

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby
 
-from slaledger.ledger.canonical import digest, month_text
+from slaledger.ledger.canonical import month_text
 from slaledger.ledger.chain import Draft
 
 
@@ -45,24 +45,11 @@ class Balance:
     is_exact: bool | None
     last_ordinal: int
     line_item_ids: list[uuid.UUID]
-
-    @property
-    def subject(self) -> str:
-        """The subject of a decision on its decrease."""
-        return f"{self.contract_id}|{month_text(self.service_month)}|{self.basis}"
-
-    @property
-    def decision_digest(self) -> str:
-        """Of what a decrease is decided on: what is owed, in which currency, and the lines posted."""
-        return digest("slaledger decrease", self.subject, self.currency, self.owed_amount, self.line_item_ids)
-
-
-@dataclass(frozen=True)
-class Decision:
-    """What a named person decided on a decrease."""
-
-    is_approved: bool
-    decided_by: str
+    # Of a decrease alone: what a decision on it is of, and the one that there is.
+    decision_subject: str | None
+    decision_digest: str | None
+    is_approved: bool | None
+    decided_by: str | None
 
 
 @dataclass(frozen=True)
@@ -75,11 +62,11 @@ class Plan:
     waiting: tuple[Balance, ...]  # increases behind a decrease of the same contract and basis in another currency
 
 
-def plan(balances: Iterable[Balance], decisions: Mapping[tuple[str, str], Decision]) -> Plan:
+def plan(balances: Iterable[Balance]) -> Plan:
     """Sort the balances into what is due and what waits (rules L2, L3).
 
-    `decisions` are by subject and digest. Balances come ordered by contract, basis and amount, so that what is
-    taken back in one currency comes before what is given in another. Raises `AmountNotPostable`.
+    Balances come ordered by contract, basis and amount, so that what is taken back in one currency comes before what
+    is given in another. Raises `AmountNotPostable`.
     """
     due: list[tuple[Balance, str | None]] = []
     overpaid: list[Balance] = []
@@ -95,12 +82,11 @@ def plan(balances: Iterable[Balance], decisions: Mapping[tuple[str, str], Decisi
                     "of a known currency: look at `marts.fct_credits`. Nothing was appended."
                 )
             if balance.amount < 0:
-                decision = decisions.get((balance.subject, balance.decision_digest))
-                if decision is not None and decision.is_approved:
-                    due.append((balance, decision.decided_by))
+                if balance.is_approved:
+                    due.append((balance, balance.decided_by))
                     continue
                 is_open = True
-                (overpaid if decision is None else refused).append(balance)
+                (overpaid if balance.is_approved is None else refused).append(balance)
             elif is_open:
                 waiting.append(balance)
             else:

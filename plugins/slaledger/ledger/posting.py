@@ -16,7 +16,7 @@ from psycopg.rows import class_row, dict_row
 
 from slaledger.ledger.canonical import month_text, number_text, statement_id, text_digest
 from slaledger.ledger.chain import append, hold_ledger
-from slaledger.ledger.planning import Balance, Decision, Plan, draft_lines, plan
+from slaledger.ledger.planning import Balance, Plan, draft_lines, plan
 from slaledger.ledger.postings import Origin, Posting, insert_posting, last_posting, seal, statement_hash, told_by_name
 from slaledger.ledger.preconditions import (
     Build,
@@ -92,7 +92,7 @@ def _post(connection: psycopg.Connection, build: Build) -> PostResult:
     due_statements = _draft_statements(connection, build, evidence, number=last.posting_number + 1 if last else 1)
     statements = _append_statements(connection, due_statements)
     balances = read_balances(connection, service_month=build.service_month, as_of=build.as_of)
-    due = plan(balances, _decrease_decisions(connection))
+    due = plan(balances)
     drafts = draft_lines(
         due.due,
         evidence=evidence.digests({balance.contract_id for balance, _ in due.due}),
@@ -160,7 +160,7 @@ def read_balances(connection: psycopg.Connection, *, service_month: date, as_of:
 def _require_nothing_left(connection: psycopg.Connection, build: Build) -> None:
     """The books themselves must say that the sum of the lines is the sum of the credits, before they are committed."""
     balances = read_balances(connection, service_month=build.service_month, as_of=build.as_of)
-    left = plan(balances, _decrease_decisions(connection)).due
+    left = plan(balances).due
     if left:
         balance = left[0][0]
         raise LinesDoNotAddUp(
@@ -241,15 +241,6 @@ def _append_statements(connection: psycopg.Connection, rows: Sequence[dict[str, 
         with connection.cursor() as cursor:
             cursor.executemany(insert, hashed)
     return [row["statement_hash"] for row in hashed]
-
-
-def _decrease_decisions(connection: psycopg.Connection) -> dict[tuple[str, str], Decision]:
-    return {
-        (subject, subject_digest): Decision(is_approved, decided_by)
-        for subject, subject_digest, is_approved, decided_by in connection.execute(
-            "select subject, subject_digest, is_approved, decided_by from audit.decisions where kind = 'decrease'"
-        )
-    }
 
 
 def _account_months_in(connection: psycopg.Connection, build: Build, status: str) -> tuple[Waiting, ...]:

@@ -175,7 +175,8 @@ end
 $$;
 
 -- Grain: contract, basis and currency of the month where what is owed differs from what the lines before a position add
--- up to (rule L2), and is settled: the columns of the line that is due, and what it comes from.
+-- up to (rule L2), and is settled: the columns of the line that is due, what it comes from, and what a named person
+-- decided on just this decrease (rule L3).
 create function billing.lines_due(of_month date, instant timestamptz, before_position bigint default null)
 returns table (
     contract_id text,
@@ -199,9 +200,13 @@ returns table (
     posted_amount numeric,
     is_exact boolean,
     last_ordinal integer,
-    line_item_ids uuid [] -- those before it, in its currency
+    line_item_ids uuid [], -- those before it, in its currency
+    decision_subject text,
+    decision_digest text, -- of a decrease alone
+    is_approved boolean,
+    decided_by text
 )
-language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp as $$
 #variable_conflict use_column
 begin
     return query
@@ -316,7 +321,11 @@ begin
         sums.posted_amount,
         sums.is_exact,
         coalesce(last_lines.ordinal, 0),
-        coalesce(line_item_ids.ids, '{}')
+        coalesce(line_item_ids.ids, '{}'),
+        asked.subject,
+        asked.digest,
+        decisions.is_approved,
+        decisions.decided_by
     from billing.sums(of_month, before_position) as sums
     left join account_months on sums.contract_id = account_months.contract_id
     left join credits on sums.contract_id = credits.contract_id and sums.basis = credits.basis
@@ -328,6 +337,26 @@ begin
             and sums.currency = line_item_ids.currency
     left join last_statements on sums.contract_id = last_statements.contract_id
     left join zones on coalesce(account_months.terms_id, last_lines.terms_id) = zones.terms_id
+    cross join lateral (
+        select format('%s|%s|%s', sums.contract_id, to_char(of_month, 'YYYY-MM'), sums.basis) as subject
+    ) as named
+    left join lateral (
+        select
+            named.subject,
+            audit.digest(
+                audit.encoded('slaledger decrease'::text)
+                || audit.encoded(named.subject)
+                || audit.encoded(sums.currency)
+                || audit.encoded(sums.owed_amount)
+                || audit.encoded(coalesce(line_item_ids.ids, '{}'))
+            ) as digest
+        where sums.owed_amount < sums.posted_amount
+    ) as asked on true
+    left join audit.decisions
+        on
+            decisions.kind = 'decrease'
+            and asked.subject = decisions.subject
+            and asked.digest = decisions.subject_digest
     where sums.is_settled and sums.owed_amount is distinct from sums.posted_amount
     order by sums.contract_id collate "C", sums.basis collate "C", sums.owed_amount - sums.posted_amount;
 end
@@ -479,7 +508,8 @@ begin
         perform billing.refuse(posting, fault);
     end if;
 
-    -- So are the lines. A decrease that nobody approved waits, and with it what is due in another currency (rule L3).
+    -- So are the lines. A decrease that nobody approved waits, and with it what is due in another currency (rule L3); one
+    -- that somebody approved does not.
     with
 
     lines as (
@@ -496,7 +526,10 @@ begin
             lines.contract_id as held_contract,
             billing.differing(
                 to_jsonb(lines),
-                to_jsonb(due) - '{owed_amount,posted_amount,is_exact,last_ordinal,line_item_ids}'::text []
+                to_jsonb(due) - array[
+                    'owed_amount', 'posted_amount', 'is_exact', 'last_ordinal', 'line_item_ids', 'decision_subject',
+                    'decision_digest', 'is_approved', 'decided_by'
+                ]
             ) as differing,
             count(lines.line_item_id) over (partition by due.contract_id, due.basis, due.currency) as line_count,
             bool_or(due.amount < 0 and lines.line_item_id is null) over (
@@ -514,7 +547,7 @@ begin
         select
             line_item_id,
             case
-                when line_item_id is null and (wanted).amount > 0 and not is_decrease_open then format(
+                when line_item_id is null and ((wanted).is_approved or (wanted).amount > 0 and not is_decrease_open) then format(
                     'the lines of contract %s (%s) add up to %s %s, and %s is owed: a line is missing',
                     (wanted).contract_id, (wanted).basis, (wanted).posted_amount, (wanted).currency,
                     (wanted).owed_amount
@@ -538,25 +571,8 @@ begin
                     'line %s of contract %s waits until what was posted in another currency is taken back',
                     line_item_id, held_contract
                 )
-                when (wanted).amount < 0 and not exists (
-                    select
-                    from audit.decisions
-                    where
-                        decisions.kind = 'decrease'
-                        and decisions.is_approved
-                        and decisions.decided_by = approved_by
-                        and decisions.decided_by <> decisions.prepared_by
-                        and decisions.subject = format(
-                            '%s|%s|%s', (wanted).contract_id, to_char((wanted).service_month, 'YYYY-MM'), (wanted).basis
-                        )
-                        and decisions.subject_digest = audit.digest(
-                            audit.encoded('slaledger decrease')
-                            || audit.encoded(decisions.subject)
-                            || audit.encoded((wanted).currency)
-                            || audit.encoded((wanted).owed_amount)
-                            || audit.encoded((wanted).line_item_ids)
-                        )
-                ) then format(
+                when (wanted).amount < 0 and ((wanted).is_approved and (wanted).decided_by = approved_by) is not true
+                then format(
                     'line %s is a decrease, and nobody but who prepared it has approved it as %s',
                     line_item_id, approved_by
                 )

@@ -84,33 +84,139 @@ create trigger current_build_as_opened before insert or update on audit.current_
 for each row execute function audit.keep_current_build();
 alter table audit.current_build enable always trigger current_build_as_opened;
 
--- Who prepared what is decided on, and through which account: of the run whose figures of that month stand; of a feed
--- over its limit, of the run that counts it. `schedule`, where nobody has asked yet.
-create function audit.preparers(given_kind text, given_subject text, out prepared_by text, out triggered_by text)
-language sql stable set search_path = pg_catalog, pg_temp as $$
-    select coalesce(found.prepared_by, 'schedule'), found.triggered_by
-    from (values (true)) as one
-    left join (
-        select builds.prepared_by, builds.triggered_by
+-- What the raw gate's record was judged by: {"limit_percent", "feeds": [{"feed", "rows_read", "rows_quarantined"}]}.
+-- Records from before have none.
+alter table audit.validations add column quarantine jsonb;
+
+-- What waits for a named person, of one kind or of all, decided or not: the figures that a decision is bound to, and who
+-- cannot decide, as they asked for the run that left them: of a month the one whose figures stand. A feed over its limit
+-- stops the last run of each month whose raw gate counted these rows: it has a row for each of them.
+create function audit.questions(of_kind text default null) returns table (
+    kind text,
+    subject text,
+    subject_digest text,
+    description text,
+    prepared_by text,
+    triggered_by text
+)
+language sql stable security definer set search_path = pg_catalog, pg_temp set timezone = 'UTC' as $$
+    with
+
+    standing as (
+        select distinct on (builds.service_month)
+            builds.service_month,
+            builds.prepared_by,
+            builds.triggered_by
         from audit.builds
-        where
-            case
-                when given_kind = 'quarantine_limit'
-                    then builds.run_id in (select current_build.run_id from audit.current_build)
-                else
-                    to_char(builds.service_month, 'YYYY-MM')
-                    = substring(given_subject from '\|([0-9]{4}-[0-9]{2})(?:\|[a-z_]+)?$')
-            end
-        order by builds.models_started_at is not null desc, builds.build_number desc
-        limit 1
-    ) as found on true
+        order by builds.service_month, builds.models_started_at is not null desc, builds.build_number desc
+    ),
+
+    of_months as (
+        select
+            'held_month' as kind,
+            format('%s|%s', months.contract_id, to_char(months.service_month, 'YYYY-MM')) as subject,
+            months.held_digest as subject_digest,
+            format(
+                '%s s of unknown time: uptime %s %% if it was up, %s %% if it was down. '
+                'Approve: it counts as downtime; reject: as up.',
+                trim_scale(months.unknown_seconds), trim_scale(months.uptime_percent),
+                trim_scale(months.uptime_percent_low)
+            ) as description,
+            months.service_month
+        from only marts.fct_account_months as months
+        where coalesce(of_kind, 'held_month') = 'held_month' and months.status = 'held'
+        union all
+        select
+            'claim',
+            claims.decision_subject,
+            claims.decision_digest,
+            format(
+                'Complete at %s, not before the deadline %s, but sent before it. '
+                'Approve: the claim is accepted; reject: it is not.',
+                to_jsonb(claims.complete_at) #>> '{}', to_jsonb(claims.deadline_at) #>> '{}'
+            ),
+            claims.service_month
+        from only marts.fct_claims as claims
+        where coalesce(of_kind, 'claim') = 'claim' and claims.status = 'needs_review'
+        union all
+        select
+            'decrease',
+            due.decision_subject,
+            due.decision_digest,
+            format(
+                '%s %s overpaid. %s. Approve: an adjustment takes it back; reject: the customer keeps it.',
+                trim_scale(-due.amount), due.currency, due.reason
+            ),
+            due.service_month
+        from (select distinct lines.service_month from billing.credit_line_items as lines) as posted
+        -- From when it would apply, nobody is asked.
+        cross join lateral billing.lines_due(posted.service_month, 'epoch') as due
+        where coalesce(of_kind, 'decrease') = 'decrease' and due.amount < 0 and due.is_exact
+    ),
+
+    in_force as (
+        select
+            objects.feed,
+            sum(objects.rows_read) as rows_read,
+            sum(objects.rows_quarantined) as rows_quarantined
+        from gate.objects
+        where coalesce(of_kind, 'quarantine_limit') = 'quarantine_limit'
+        group by objects.feed
+    ),
+
+    last_records as (
+        select distinct on (validations.service_month)
+            validations.run_id,
+            validations.quarantine
+        from audit.validations
+        where validations.gate = 'raw'
+        order by validations.service_month, validations.validation_number desc
+    )
+
+    select
+        of_months.kind,
+        of_months.subject,
+        of_months.subject_digest,
+        of_months.description,
+        coalesce(standing.prepared_by, 'schedule'),
+        standing.triggered_by
+    from of_months
+    left join standing on of_months.service_month = standing.service_month
+    union all
+    select
+        'quarantine_limit',
+        in_force.feed,
+        encode(
+            sha256(convert_to(concat_ws('|', in_force.feed, in_force.rows_read, in_force.rows_quarantined), 'UTF8')), 'hex'
+        ),
+        format(
+            '%s of %s rows are quarantined; the limit is %s percent', in_force.rows_quarantined, in_force.rows_read,
+            last_records.quarantine ->> 'limit_percent'
+        ),
+        builds.prepared_by,
+        builds.triggered_by
+    from last_records
+    inner join audit.builds on last_records.run_id = builds.run_id
+    cross join lateral jsonb_to_recordset(last_records.quarantine -> 'feeds') as counted (
+        feed text, rows_read numeric, rows_quarantined numeric
+    )
+    inner join in_force
+        on
+            counted.feed = in_force.feed
+            and counted.rows_read = in_force.rows_read
+            and counted.rows_quarantined = in_force.rows_quarantined
+    where
+        in_force.rows_read >= 100
+        and 100 * in_force.rows_quarantined
+        > (last_records.quarantine ->> 'limit_percent')::numeric * in_force.rows_read
 $$;
 
 alter table audit.decisions add column triggered_by text;
 alter table audit.decisions add constraint decisions_by_another_account
 check (triggered_by is null or audit.person(decided_by) <> audit.person(triggered_by));
 
--- What stands already is returned, and nothing is written. Goodwill is decided in another way.
+-- On what waits with exactly these figures, and on nothing else. What stands already is returned, and nothing is written.
+-- Goodwill never waits: it is approved in another way.
 drop function audit.record_decision;
 create function audit.record_decision(
     given_kind text,
@@ -135,8 +241,19 @@ begin
     )
     select
         given_kind, given_subject, given_digest, given_approval, given_by, given_because,
-        preparers.prepared_by, preparers.triggered_by, given_via
-    from audit.preparers(given_kind, given_subject)
+        asked.prepared_by, asked.triggered_by, given_via
+    from (
+        select
+            questions.prepared_by,
+            questions.triggered_by
+        from audit.questions(given_kind) as questions
+        where questions.subject = given_subject and questions.subject_digest = given_digest
+        -- Of several who prepared it the one who decides, whom the table refuses.
+        order by
+            audit.person(given_by) = audit.person(questions.prepared_by) desc,
+            coalesce(audit.person(given_by) = audit.person(questions.triggered_by), false) desc
+        limit 1
+    ) as asked
     on conflict on constraint decisions_once do nothing
     returning true, held.is_approved, held.decided_by, held.because, held.decided_at;
     if not found then
@@ -144,6 +261,11 @@ begin
         select false, held.is_approved, held.decided_by, held.because, held.decided_at
         from audit.decisions as held
         where held.kind = given_kind and held.subject = given_subject and held.subject_digest = given_digest;
+        if not found then
+            raise object_not_in_prerequisite_state using
+                message = format('No %s waits under %s with these figures', given_kind, given_subject),
+                hint = '`sla pending` lists what waits.';
+        end if;
     end if;
 end
 $$;
@@ -228,5 +350,5 @@ for each row execute function billing.keep_kind();
 alter table billing.postings enable always trigger postings_of_their_kind;
 
 revoke execute on function audit.person from sla_biller; -- for goodwill, which was its own
-grant execute on function audit.record_decision, audit.preparers to sla_approver;
+grant execute on function audit.record_decision, audit.questions to sla_approver;
 grant execute on function audit.record_goodwill to sla_goodwill;

@@ -1,9 +1,6 @@
 -- A record says against which limit of quarantined rows it was judged, and its id is that of all that it says: a posting
 -- names it by that id, so that the chain and its anchors hold the record, too.
 
--- Of the raw gate: {"limit_percent", "feeds": [{"feed", "rows_read", "rows_quarantined"}]}. Records from before have none.
-alter table audit.validations add column quarantine jsonb;
-
 -- What the exports in force come to, under the session's limit, which the gate's query reads, too.
 create function gate.quarantine() returns jsonb
 language sql stable set search_path = pg_catalog, pg_temp as $$
