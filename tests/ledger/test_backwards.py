@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from slaledger import approvals, reports, run
+from slaledger import approvals, reports, results
 from slaledger.ledger import post_month
 from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, close, lines, rows, validate
 
@@ -24,7 +24,7 @@ def closed(settings, account_month: AccountMonth, as_of) -> tuple[list[int], str
     validate(settings, run_id)
     post_month(settings, run_id=run_id)
     console = Console(file=io.StringIO(), record=True, width=400)
-    for report in reports.month_reports(run._result(settings, run_id, MARCH), month="2026-03", is_closing=True):
+    for report in reports.month_reports(results.read_result(settings, run_id, MARCH), month="2026-03", is_closing=True):
         console.print(report)
     return [int(amount) for _, _, amount, _ in lines(settings)], console.export_text()
 
@@ -45,14 +45,14 @@ def test_it_restates_the_month_and_is_told(settings):
 def test_what_another_run_posted_meanwhile_is_told(settings):
     """Of two at once the second finds it done: it names who did it, and what was done."""
     close(settings, AccountMonth(contract_id="K-0"), service_month=date(2026, 2, 1))
-    before = run.last_posting(settings)
+    before = results.last_posting(settings)
     close(settings, HIGH)
     ((other,),) = rows(settings, "select distinct run_id from billing.credit_line_items where contract_id = 'K-1'")
     mine = build(settings, HIGH)
     validate(settings, mine)
     post_month(settings, run_id=mine)
-    for posted_before, is_told in ((before, True), (run.last_posting(settings), False)):
-        result = run._result(settings, mine, MARCH, posted_before=posted_before)
+    for posted_before, is_told in ((before, True), (results.last_posting(settings), False)):
+        result = results.read_result(settings, mine, MARCH, posted_before=posted_before)
         assert result.lines == []
         console = Console(file=io.StringIO(), record=True, width=400)
         for report in reports.month_reports(result, month="2026-03", is_closing=True):
