@@ -61,14 +61,15 @@ class RunResult:
         return LEFT if self.left else DONE
 
 
-def last_posting(settings: Settings) -> int:
-    """The number of the last posting; 0: there is none."""
+def posted_so_far(settings: Settings) -> int:
+    """The number of the last posting; 0: there is none, or nothing is migrated yet."""
+    from slaledger.ledger.postings import last_posting
+
     with suppress(RoleMissing), connect(settings.warehouse, role="sla_auditor") as connection:
         known = connection.execute("select to_regclass('billing.postings') is not null").fetchone()
         if known and known[0]:
-            row = connection.execute("select coalesce(max(posting_number), 0) from billing.postings").fetchone()
-            assert row is not None
-            return int(row[0])
+            last = last_posting(connection)
+            return last.posting_number if last else 0
     return 0
 
 

@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from slaledger import months
-from slaledger.results import BAD_ARGUMENTS, FAILED, STOPPED, RunResult, last_posting, read_result
+from slaledger.results import BAD_ARGUMENTS, FAILED, STOPPED, RunResult, posted_so_far, read_result
 from slaledger.settings import Settings
 from slaledger.stack.airflow_api import AirflowApi, AirflowRefused
 from slaledger.steps import FAILURE_KEY
@@ -91,7 +91,7 @@ def run_month(
             f"{month:%Y-%m}",
         ),
     ]
-    posted_before = last_posting(settings)
+    posted_before = posted_so_far(settings)
     try:
         _require_unpaused(api, [dag_id for dag_id, _, _ in requests])
         for dag_id, conf, partition_key in requests:

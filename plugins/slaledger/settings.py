@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import pwd
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -341,11 +340,3 @@ def tzdata_version() -> str:
     import tzdata
 
     return tzdata.IANA_VERSION
-
-
-def git_revision() -> str | None:
-    """The commit of the checkout, for lineage; None outside one."""
-    result = subprocess.run(
-        ["git", "-C", str(PROJECT_DIR), "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return result.stdout.strip() or None

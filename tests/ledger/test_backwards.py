@@ -45,13 +45,13 @@ def test_it_restates_the_month_and_is_told(settings):
 def test_what_another_run_posted_meanwhile_is_told(settings):
     """Of two at once the second finds it done: it names who did it, and what was done."""
     close(settings, AccountMonth(contract_id="K-0"), service_month=date(2026, 2, 1))
-    before = results.last_posting(settings)
+    before = results.posted_so_far(settings)
     close(settings, HIGH)
     ((other,),) = rows(settings, "select distinct run_id from billing.credit_line_items where contract_id = 'K-1'")
     mine = build(settings, HIGH)
     validate(settings, mine)
     post_month(settings, run_id=mine)
-    for posted_before, is_told in ((before, True), (results.last_posting(settings), False)):
+    for posted_before, is_told in ((before, True), (results.posted_so_far(settings), False)):
         result = results.read_result(settings, mine, MARCH, posted_before=posted_before)
         assert result.lines == []
         console = Console(file=io.StringIO(), record=True, width=400)

@@ -78,11 +78,6 @@ class AirflowApi:
         """End a run as `failed` or `success`, its tasks too; `queued` starts it again."""
         return self._api("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}", json={"state": state})
 
-    def clear_run(self, dag_id: str, run_id: str, *, only_failed: bool = True) -> dict[str, Any]:
-        """Have the scheduler run the run's tasks again."""
-        body = {"dry_run": False, "only_failed": only_failed}
-        return self._api("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", json=body)
-
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """The run's tasks: `task_id`, `map_index` (-1: not mapped), `state`, `try_number` and more."""
         return list(self._pages(f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances", "task_instances"))
