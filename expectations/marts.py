@@ -112,6 +112,15 @@ EXPECTATIONS = (
         only_with="contracts_of_the_month_have_one_account_month",
     ),
     Expectation(
+        name="response_credits_are_those_of_the_breaches",
+        severity=CRITICAL,
+        table="marts.fct_credits",
+        why="Percent per late ticket by its severity, capped, and only where the terms have such credits (rule R7).",
+        remedy=REBUILD,
+        may_be_empty=NO_ACCOUNT_MONTHS,
+        only_with="contracts_of_the_month_have_one_account_month",
+    ),
+    Expectation(
         name="credit_amounts_are_exact_to_the_minor_unit",
         severity=CRITICAL,
         table="marts.fct_credits",
@@ -148,7 +157,7 @@ EXPECTATIONS = (
         only_with="contracts_of_the_month_have_one_account_month",
     ),
     Expectation(
-        name="credits_owed_have_the_fee_as_billed",
+        name="credits_have_the_fee_as_billed",
         severity=CRITICAL,
         table="marts.fct_credits",
         why="A fee is never guessed: it is the one exported last for the contract and month (rule U4).",

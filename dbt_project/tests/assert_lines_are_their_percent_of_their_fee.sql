@@ -9,7 +9,7 @@ lines as (
 ),
 
 currencies as (
-    select * from {{ ref('currencies') }}
+    select * from {{ source('reference', 'currencies') }}
 ),
 
 running as (

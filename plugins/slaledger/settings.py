@@ -324,7 +324,6 @@ def code_version() -> str:
         *sorted((PROJECT_DIR / "plugins" / "slaledger").rglob("*.sql")),
         *sorted((DBT_PROJECT_DIR / "models").rglob("*.sql")),
         *sorted((DBT_PROJECT_DIR / "macros").rglob("*.sql")),
-        *sorted((DBT_PROJECT_DIR / "seeds").rglob("*.csv")),
         *sorted(TERMS_DIR.glob("*.yml")),
     ]
     for path in paths:

@@ -52,7 +52,6 @@ class BuildSummary:
     as_of: datetime
     models: int
     tests: int
-    seeds: int
     test_warnings: tuple[str, ...]
     seconds: float  # by the wall, whole start
     rows: dict[str, int]  # mart -> rows of the service month
@@ -146,7 +145,7 @@ def require_current_build(settings: Settings, *, run_id: str) -> tuple[date, dat
 
 
 def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
-    """Build and test every seed and model of the current build in one start of dbt, then send its lineage.
+    """Build and test every model of the current build in one start of dbt, then send its lineage.
 
     Raises `BuildMismatch`; `zones.ZonesDiffer`; `DataTestsFailed`, or `TransformFailed` where anything could not be
     run, naming each failed model and test with dbt's message.
@@ -179,7 +178,6 @@ def build_models(settings: Settings, *, run_id: str) -> BuildSummary:
         as_of=as_of,
         models=kinds.count("model"),
         tests=kinds.count("test"),
-        seeds=kinds.count("seed"),
         test_warnings=tuple(
             f"{result.node.name}: {result.message}" for result in results if str(result.status) == "warn"
         ),

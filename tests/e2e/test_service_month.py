@@ -846,6 +846,13 @@ SPOILED_MARTS = {
     "credit_amounts_are_exact_to_the_minor_unit": """
         update marts.fct_credits set amount = amount + 0.01 where contract_id = 'con-19'
     """,
+    "response_credits_are_those_of_the_breaches": """
+        insert into marts.fct_credits
+        select
+            account_id, contract_id, service_month, 'response_time', credit_percent, monthly_fee, currency, amount,
+            status, reason, claim_id
+        from marts.fct_credits where contract_id = 'con-22'
+    """,
     "downtime_segments_add_up_to_the_account_months": """
         update marts.fct_account_downtime set ended_at = ended_at - interval '1 microsecond'
         where contract_id = 'con-21b' and kind = 'counted'
@@ -856,7 +863,7 @@ SPOILED_MARTS = {
         from marts.fct_account_downtime where contract_id = 'con-26' and kind = 'counted'
     """,
     "credits_owed_are_guaranteed": "update raw.contracts set active_agreement = false where contract_id = 'con-24'",
-    "credits_owed_have_the_fee_as_billed": "update raw.fees set monthly_fee = 1 where contract_id = 'con-25'",
+    "credits_have_the_fee_as_billed": "update raw.fees set monthly_fee = 1 where contract_id = 'con-25'",
     "credits_owed_have_an_accepted_claim": """
         update marts.fct_claims set status = 'needs_review' where contract_id = 'con-58'
     """,

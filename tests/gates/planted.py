@@ -89,12 +89,19 @@ MARTS = {
     "credit_amounts_are_exact_to_the_minor_unit": """
         update marts.fct_credits set amount = 100.01 where contract_id = 'c-ent'
     """,
+    "response_credits_are_those_of_the_breaches": """
+        insert into marts.fct_credits
+        select
+            account_id, contract_id, service_month, 'response_time', credit_percent, monthly_fee, currency, amount,
+            status, reason, claim_id
+        from marts.fct_credits where contract_id = 'c-ent'
+    """,
     "credits_owed_are_of_ended_measured_months": """
         update marts.fct_account_months set status = 'held' where contract_id = 'c-ent'
     """,
     "credits_owed_are_guaranteed": "update raw.contracts set active_agreement = false where contract_id = 'c-ent'",
     "credits_owed_have_an_accepted_claim": "update marts.fct_claims set status = 'needs_review'",
-    "credits_owed_have_the_fee_as_billed": "update raw.fees set monthly_fee = 900 where contract_id = 'c-ent'",
+    "credits_have_the_fee_as_billed": "update raw.fees set monthly_fee = 900 where contract_id = 'c-ent'",
     "claims_are_in_one_state_per_contract": "update marts.fct_claims set status = 'lost'",
     "only_months_that_have_ended_are_closed": """
         update audit.builds set as_of = '2026-03-31T23:59:59Z';

@@ -154,8 +154,8 @@ def test_tickets_that_somebody_could_have_measured_are_warned_of(month: Month, r
 
 
 def test_an_expectation_that_was_not_evaluated_stops_the_month(month: Month):
-    settings = month("alter table marts.fct_response_times rename column account_id to gone")
-    with pytest.raises(gates.GateFailed, match="sandbox_accounts_have_no_rows could not be evaluated"):
+    settings = month("alter table raw.fees rename column currency to gone")
+    with pytest.raises(gates.GateFailed, match="credits_have_the_fee_as_billed could not be evaluated"):
         gates.run_gate(settings, "marts", run_id=RUN_ID)
 
 

@@ -16,10 +16,6 @@ from slaledger.warehouse import connect
 
 MARCH = date(2026, 3, 1)
 AS_OF = datetime(2026, 4, 20, 12, tzinfo=UTC)
-# The seed as dbt loads it, as far as these tests go.
-CURRENCIES = """
-insert into reference.currencies (currency, minor_units) values ('USD', 2), ('EUR', 2), ('JPY', 0), ('KWD', 3)
-"""
 
 
 def new_ledger(settings: Settings) -> None:

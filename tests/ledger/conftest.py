@@ -15,8 +15,8 @@ import pytest
 from slaledger import objects
 from slaledger.settings import Exports, Settings, Warehouse
 from slaledger.stack.postgres import Postgres
-from slaledger.warehouse import connect, migrate
-from tests.ledger.books import CURRENCIES, AccountMonth, close, new_ledger, publish_terms
+from slaledger.warehouse import migrate
+from tests.ledger.books import AccountMonth, close, new_ledger, publish_terms
 from tests.support.buckets import empty_bucket
 from tests.support.copies import copy_database
 
@@ -26,8 +26,6 @@ def template(warehouse_server) -> Warehouse:
     """Migrated, with the marts' tables."""
     warehouse = warehouse_server.ensure_database("ledger_template")
     migrate(warehouse)
-    with connect(warehouse) as connection:
-        connection.execute(CURRENCIES)
     return warehouse
 
 

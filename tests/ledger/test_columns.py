@@ -14,12 +14,19 @@ from slaledger.ledger.candidate import candidate_sha256
 from slaledger.ledger.canonical import digest
 from slaledger.ledger.chain import LINE_COLUMNS
 from slaledger.ledger.postings import POSTING_COLUMNS, STATEMENT_COLUMNS
+from slaledger.reperform.currencies import MINOR_UNITS
 from slaledger.settings import DBT_PROJECT_DIR
 from slaledger.warehouse import connect
 from tests.ledger.books import MARCH, AccountMonth, close, rows
 
 # Mart -> how many of its columns are the contract's, and so the candidate's.
-CONTRACT = {"fct_account_months": 20, "fct_account_downtime": 8, "fct_claims": 9, "fct_credits": 11}
+CONTRACT = {
+    "fct_account_months": 20,
+    "fct_account_downtime": 8,
+    "fct_claims": 9,
+    "fct_credits": 11,
+    "fct_response_times": 14,
+}
 # Type -> a value of it, and another.
 VALUES = {
     "text": ("one", "other"),
@@ -136,7 +143,7 @@ def test_every_column_of_the_books_is_hashed(closed_books, table, hashed):
 
 
 def declared_marts() -> dict[str, str]:
-    """Table -> what its contract in dbt's project makes of it, in SQL; of the seed, what its tests hold."""
+    """Table -> what its contract in dbt's project makes of it, in SQL."""
     tables = {}
     for path in (DBT_PROJECT_DIR / "models" / "marts").glob("*.yml"):
         for model in yaml.safe_load(path.read_text())["models"]:
@@ -153,21 +160,15 @@ def declared_marts() -> dict[str, str]:
                 }
                 parts.append(f"constraint {held['name']} {what[held['type']]}")
             tables[f"marts.{model['name']}"] = ", ".join(parts)
-    for seed in yaml.safe_load((DBT_PROJECT_DIR / "seeds" / "_seeds.yml").read_text())["seeds"]:
-        parts = [f"{name} {kind} not null" for name, kind in seed["config"]["column_types"].items()]
-        tables[f"reference.{seed['name']}"] = ", ".join(
-            [*parts, "constraint currencies_one_per_code primary key (currency)"]
-        )
     return tables
 
 
 def require_declared_marts(settings) -> int:
-    """How many tables there are in the marts' schemas: each is the owner's, and as dbt's project declares it."""
+    """How many marts there are: each is the owner's, and as dbt's project declares it."""
     declared = declared_marts()
     found = rows(
         settings,
-        "select schemaname || '.' || tablename, tableowner from pg_tables"
-        " where schemaname in ('marts', 'reference') order by 1",
+        "select schemaname || '.' || tablename, tableowner from pg_tables where schemaname = 'marts' order by 1",
     )
     assert found == [(table, "sla_owner") for table in sorted(declared)]
     with connect(settings.warehouse) as connection:
@@ -182,12 +183,12 @@ def require_declared_marts(settings) -> int:
 
 
 def test_the_marts_are_as_dbt_declares_them(settings):
-    assert require_declared_marts(settings) == 7
+    assert require_declared_marts(settings) == 6
     for change in (
         "alter table marts.fct_credits drop constraint credits_amount_is_never_negative",
         "alter table marts.fct_claims alter column reason set not null",
         "alter table marts.fct_findings add column since date",
-        "alter table reference.currencies owner to sla_transformer",
+        "alter table marts.fct_findings owner to sla_transformer",
         "create table marts.fct_new ()",
     ):
         with connect(settings.warehouse) as connection:
@@ -236,6 +237,10 @@ def test_the_database_encodes_as_the_code_does(closed_books):
     for value, kind in values:
         ((found,),) = rows(closed_books, f"select audit.digest(audit.encoded(%s::{kind}))", value)
         assert found == digest(value), (value, kind)
+
+
+def test_both_routes_know_the_same_minor_units(settings):
+    assert dict(rows(settings, "select currency, minor_units from reference.currencies")) == MINOR_UNITS
 
 
 def test_the_books_as_known_on_an_instant_are_what_they_were(settings):

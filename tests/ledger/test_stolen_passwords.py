@@ -20,7 +20,7 @@ from slaledger.ledger.postings import insert_posting, last_posting, seal
 from slaledger.ledger.preconditions import read_build
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
-from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, close, rows, validate
+from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, close, lines, rows, validate
 from tests.ledger.test_postings import forge, plant
 
 HIGH = AccountMonth(credit_percent=Decimal(10), amount=Decimal("100.00"))
@@ -58,12 +58,9 @@ def append_as(settings: Settings, role: str, run_id: str) -> None:
         hold_ledger(connection)
         opened, last = read_build(connection, run_id), last_posting(connection)
         balances = closing.read_balances(connection, service_month=opened.service_month, as_of=opened.as_of)
-        ((evidence,),) = connection.execute(
-            "select evidence_sha256 from billing.sla_statements order by revision desc limit 1"
-        )
         drafts = draft_lines(
             plan(balances).due,
-            evidence={"K-1": evidence},
+            evidence=closing._Evidence(connection).digests({"K-1"}),
             run_id=run_id,
             code_version=opened.code_version,
             tzdata_version=opened.tzdata_version,
@@ -181,6 +178,11 @@ def transformer_says_that_dbt_began_a_build_it_opens(settings: Settings) -> None
     )  # fmt: skip
 
 
+def transformer_writes_a_currency(settings: Settings) -> None:
+    """By it everything is rounded, and the gates round by it, too."""
+    say(settings, "sla_transformer", "insert into reference.currencies (currency, minor_units) values ('XXX', 9)")
+
+
 @dataclasses.dataclass(frozen=True)
 class Attack:
     walk: Callable[[Settings], None]
@@ -248,6 +250,10 @@ ATTACKS = [
         transformer_says_that_dbt_began_a_build_it_opens, DENIED, "permission denied for table builds",
         undo=("grant insert on audit.builds to sla_transformer",),
     ),
+    Attack(
+        transformer_writes_a_currency, DENIED, "permission denied for table currencies",
+        undo=("grant insert on reference.currencies to sla_transformer",),
+    ),
 ]  # fmt: skip
 each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.walk.__name__)
 
@@ -287,6 +293,40 @@ def test_an_approval_without_its_line_would_keep_it(settings: Settings) -> None:
     goodwill_approves_without_a_line(settings)
     with pytest.raises(psycopg.errors.UniqueViolation, match="decisions_once"):
         check_goodwill_is_given(settings)
+
+
+def check_goodwill_keeps_its_currency(settings: Settings) -> None:
+    """That of the closing, whatever the transformer has written into the marts since."""
+    close(settings, LOW)
+    say(
+        settings,
+        "sla_transformer",
+        """
+        with held as (delete from marts.fct_credits returning *)
+        insert into marts.fct_credits
+        select changed.*
+        from held
+        cross join lateral jsonb_populate_record(null::marts.fct_credits, to_jsonb(held) || '{"currency": "KWD"}')
+            as changed
+        """,
+    )
+    approvals.goodwill(settings, by="Ada", **GOODWILL)
+    assert lines(settings)[-1] == ("K-1", "goodwill", Decimal("25.00"), "USD")
+
+
+def test_goodwill_keeps_its_currency(settings: Settings) -> None:
+    check_goodwill_keeps_its_currency(settings)
+
+
+def test_goodwill_of_the_marts_would_take_another(settings: Settings) -> None:
+    """The planted fault."""
+    of_marts = "(select jsonb_agg(to_jsonb(credits)) from marts.fct_credits as credits where contract_id = of_contract)"
+    say(settings, None, "grant usage on schema marts to sla_goodwill")
+    say(settings, None, "grant select on marts.fct_credits to sla_goodwill")
+    with connect(settings.warehouse) as connection:
+        plant(connection, "billing.goodwill_due", ("evidence.document::jsonb -> 'credits'", of_marts))
+    with pytest.raises(AssertionError, match="KWD"):
+        check_goodwill_keeps_its_currency(settings)
 
 
 def check_month_can_be_opened(settings: Settings) -> None:

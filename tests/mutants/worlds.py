@@ -68,7 +68,7 @@ class Ground:
 
 
 def compile_models(ground: Ground) -> Project:
-    """Make the database that worlds are copies of, with its seeds, and compile the models and their data tests."""
+    """Make the database that worlds are copies of, and compile the models and their data tests."""
     from dbt.cli.main import dbtRunner
 
     settings = ground.settings(TEMPLATE)
@@ -77,9 +77,8 @@ def compile_models(ground: Ground) -> Project:
     options = ["--project-dir", str(DBT_PROJECT_DIR), "--profiles-dir", str(DBT_PROJECT_DIR)]
     options += ["--target-path", str(settings.home / "target")]
     with dbt_start.dbt_environment(settings.warehouse):
-        for command in (["seed"], ["compile", "--exclude", "test_type:unit"]):
-            outcome = dbtRunner().invoke([*common, *command, *options])
-            assert outcome.success, outcome.exception or outcome.result
+        outcome = dbtRunner().invoke([*common, "compile", "--exclude", "test_type:unit", *options])
+        assert outcome.success, outcome.exception or outcome.result
     return Project.read(ground.manifest)
 
 

@@ -47,7 +47,7 @@ audit.builds                 O     -      Siu         S         S        Su     
 audit.current_build          O     -      SIU         S         S        S      -     S       -
 audit.validations            O     -      -           SI        -        S      -     S       -
 audit.decisions              O     -      S           S         S        S      -     S       S
-billing.evidence             O     -      S           -         -        SI     -     S       -
+billing.evidence             O     -      S           -         -        SI     -     S       S
 billing.sla_statements       O     -      S           -         S        SI     -     S       S
 billing.credit_line_items    O     -      S           -         S        SI     S     S       SI
 billing.deliveries           O     -      S           -         -        S      SI    S       -
@@ -58,8 +58,7 @@ gate.expectations            O     -      -           S         -        S      
 gate.*                       O     -      -           S         -        -      -     S       -
 gate.objects                 O     -      -           S         S        -      -     S       -
 marts.*                      O     -      SID         S         S        S      -     S       -
-marts.fct_credits            O     -      SID         S         S        S      -     S       S
-reference.currencies         O     -      SIT         S         S        S      -     S       S
+reference.currencies         O     -      S           S         S        S      -     S       S
 staging.*                    -     -      O           -         -        -      -     S       -
 intermediate.*               -     -      O           -         -        -      -     S       -
 public.slaledger_migrations  SIUD  -      -           -         -        -      -     S       -
@@ -107,7 +106,7 @@ raw           CU    U      U           U         U        U      -     U       U
 audit         CU    U      U           U         U        U      -     U       U
 billing       CU    -      U           -         U        U      U     U       U
 gate          CU    -      -           U         U        U      -     U       -
-marts         CU    -      U           U         U        U      -     U       U
+marts         CU    -      U           U         U        U      -     U       -
 reference     CU    -      U           U         U        U      -     U       U
 staging       -     -      CU          -         -        -      -     U       -
 intermediate  -     -      CU          -         -        -      -     U       -

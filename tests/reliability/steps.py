@@ -115,8 +115,6 @@ def make_steps(server: Postgres, exports: Exports, drops: Exports, home: Path) -
     settled = after(landed, "settled", settle)
 
     def build(settings: Settings) -> None:
-        with warehouse.connect(settings.warehouse) as connection:
-            connection.execute(books.CURRENCIES)
         books.publish_terms(settings)
         books.build(settings, *MONTHS, prepared_by="Ann")
 

@@ -18,7 +18,7 @@ from slaledger.ledger import chain, posting
 from slaledger.ledger.verification import verify_chain
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
-from tests.ledger.books import CURRENCIES, AccountMonth, build, publish_terms, rows, validate
+from tests.ledger.books import AccountMonth, build, publish_terms, rows, validate
 from tests.reliability.scale import scaled
 from tests.support.buckets import empty_bucket
 from tests.support.copies import copied
@@ -194,8 +194,6 @@ def check_differing(settings: Settings, rounds: int, chance: random.Random) -> i
 @pytest.fixture(scope="module")
 def empty_books(fresh_settings):
     """Migrated, with the marts' tables and the terms."""
-    with connect(fresh_settings.warehouse) as connection:
-        connection.execute(CURRENCIES)
     publish_terms(fresh_settings)
     return fresh_settings
 

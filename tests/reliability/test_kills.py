@@ -29,7 +29,7 @@ from slaledger.settings import PROJECT_DIR, Settings
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import connect, migrate
 from tests.conftest import make_bucket
-from tests.ledger.books import CURRENCIES, AccountMonth, build, publish_terms, rows, validate
+from tests.ledger.books import AccountMonth, build, publish_terms, rows, validate
 from tests.reliability import kills
 from tests.reliability.scale import scaled
 from tests.reliability.striking import Work, check_killed_server, check_killed_tasks, check_same, undisturbed
@@ -113,8 +113,6 @@ def books(empty, s3_server) -> Iterator[Settings]:
     with copied(dataclasses.replace(empty, exports=exports)) as settings:
         # What was built before what is a matter of the clock.
         kills.set_clock(settings.warehouse, at=None)
-        with connect(settings.warehouse) as connection:
-            connection.execute(CURRENCIES)
         publish_terms(settings)
         stands = [AccountMonth(contract_id=f"K-{number}") for number in range(12)]
         validate(settings, build(settings, *stands[:6]))

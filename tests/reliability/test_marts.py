@@ -14,7 +14,7 @@ from slaledger import approvals, ledger
 from slaledger.settings import PROJECT_DIR, Settings
 from slaledger.stack import logins
 from slaledger.warehouse import connect
-from tests.ledger.books import CURRENCIES, MARCH, AccountMonth, build, publish_terms, validate
+from tests.ledger.books import MARCH, AccountMonth, build, publish_terms, validate
 from tests.support.copies import copied
 
 MARTS = (
@@ -83,7 +83,7 @@ ON_A_MART = {
 ELSEWHERE = {
     "a reference": "create table staging.referring (planted text references reference.currencies)",
     "a table among the marts": "create table marts.planted ()",
-    "a view in the seed's schema": "create view reference.planted as select 1",
+    "a view beside the currencies": "create view reference.planted as select 1",
     "another way to hold still": "create or replace function marts.hold_still() returns void language sql as 'select'",
     "a search path of its own": "alter function marts.hold_still set search_path = staging",
     "another digest": "create or replace function audit.candidate_sha256() returns text language sql as 'select null'",
@@ -131,8 +131,6 @@ SHADOWS = """
 @pytest.fixture(scope="module")
 def validated(fresh_settings: Settings) -> tuple[Settings, str]:
     """A month that is to be closed, with what dbt's role may make beside it; and the run."""
-    with connect(fresh_settings.warehouse) as connection:
-        connection.execute(CURRENCIES)
     publish_terms(fresh_settings)
     run_id = build(fresh_settings, AccountMonth())
     validate(fresh_settings, run_id)

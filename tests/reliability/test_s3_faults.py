@@ -75,8 +75,6 @@ def world(fresh_settings: Settings, tmp_path_factory: pytest.TempPathFactory) ->
 def outbox(warehouse_server, world: World, tmp_path_factory: pytest.TempPathFactory) -> Outbox:
     template = warehouse_server.ensure_database(f"outbox_{uuid.uuid4().hex[:12]}")
     warehouse.migrate(template)
-    with warehouse.connect(template) as connection:
-        connection.execute(books.CURRENCIES)
     settings = dataclasses.replace(world.bucket.settings, warehouse=template, home=tmp_path_factory.mktemp("outbox"))
     books.publish_terms(settings)
     run_id = books.build(settings, books.AccountMonth(), books.AccountMonth(contract_id="K-2", currency="EUR"))

@@ -25,7 +25,7 @@ from slaledger.ledger.faults import BooksFault
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 from slaledger.warehouse import connection as connection_module
-from tests.ledger.books import AS_OF, CURRENCIES, MARCH, AccountMonth, build, publish_terms, rows, validate
+from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, publish_terms, rows, validate
 from tests.reliability.scale import scaled
 from tests.support.copies import copied
 
@@ -101,8 +101,6 @@ class History:
 
 @pytest.fixture(scope="module")
 def history(fresh_settings: Settings) -> Iterator[History]:
-    with connect(fresh_settings.warehouse) as connection:
-        connection.execute(CURRENCIES)
     publish_terms(fresh_settings)
     steps = write_history(fresh_settings)
     next(steps)
@@ -741,7 +739,7 @@ FENCES: dict[str, tuple[str, str]] = {
     "a stage that logs in": ("alter role {role} login", "role {role}"),
     "a stage that replicates": ("alter role {role} replication", "role {role}"),
     "a stage in one of the server's roles": ("grant pg_write_all_data to {role}", "role {role}"),
-    "goodwill's grants": ("grant select on billing.evidence to sla_goodwill", "table billing.evidence"),
+    "goodwill's grants": ("grant select on billing.deliveries to sla_goodwill", "table billing.deliveries"),
     "an event trigger": (
         "create function public.zz() returns event_trigger language plpgsql as 'begin end';"
         " create event trigger zz on ddl_command_end execute function public.zz()",

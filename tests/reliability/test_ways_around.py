@@ -26,7 +26,7 @@ from slaledger.gates.quarantine import LIMIT_SETTING
 from slaledger.ledger import fences, posting, preconditions
 from slaledger.settings import Exports, Settings
 from slaledger.warehouse import connect, migrate
-from tests.ledger.books import AS_OF, CURRENCIES, MARCH, AccountMonth, build, lines, rows
+from tests.ledger.books import AS_OF, MARCH, AccountMonth, build, lines, rows
 from tests.support.copies import copied
 
 EXPORTS_SQL = (Path(__file__).parents[1] / "gates" / "clean_month.sql").read_text()
@@ -74,6 +74,32 @@ LANDING = """
     from raw.source_objects
     where feed = 'notices'
 """
+# What one stage's role may write, between one step and the next of a run.
+RESPONSE_CREDIT = """
+    insert into marts.fct_credits (
+        account_id, contract_id, service_month, basis, credit_percent, monthly_fee, currency, amount, status, reason,
+        claim_id
+    )
+    select
+        account_id, contract_id, service_month, 'response_time', 100, monthly_fee, currency, monthly_fee, status,
+        reason, claim_id
+    from marts.fct_credits
+"""
+LATE_TICKET = """
+    insert into marts.fct_response_times (
+        ticket_id, contract_id, service_month, created_at, due_at, elapsed_seconds, outcome, guaranteed
+    )
+    values ('t-2', 'c-ent', '2026-03-01', '2026-03-02T00:00Z', '2026-03-02T02:00Z', 7201, 'breached', true)
+"""
+OTHER_TERMS = """
+    with held as (delete from raw.terms_versions where terms_id = 'klink-enterprise' returning *)
+    insert into raw.terms_versions
+    select changed.*
+    from held
+    cross join lateral jsonb_populate_record(
+        null::raw.terms_versions, to_jsonb(held) || '{"time_zone": "Pacific/Kiritimati"}'
+    ) as changed
+"""
 NAMED = (ledger.PostingRefused, gates.GateFailed, psycopg.errors.CheckViolation, psycopg.errors.InsufficientPrivilege)
 
 
@@ -88,7 +114,7 @@ def validated(warehouse_server, tmp_path_factory: pytest.TempPathFactory) -> tup
         exports=Exports("exports", None, "us-east-1", None, None),
         quarantine_limit_percent=Decimal(10),
     )
-    _by_hand(settings, CURRENCIES, EXPORTS_SQL, OURS_ALONE)
+    _by_hand(settings, EXPORTS_SQL, OURS_ALONE)
     terms.publish(settings)
     run_id = build(settings, OWED)
     gates.run_gate(settings, "raw", run_id=run_id)
@@ -412,6 +438,52 @@ def landing_between(month: Month, patch: pytest.MonkeyPatch) -> None:
     month.post()
 
 
+def response_credit_planted_by_the_transformer(month: Month, patch: pytest.MonkeyPatch) -> None:
+    """Before the marts gate: its amount is exact, its claim accepted, and no terms have it."""
+    run_id = month.open_other_run()
+    month.by_hand(RESPONSE_CREDIT, role="sla_transformer")
+    month.gate(run_id)
+    month.post(run_id)
+
+
+def response_times_changed_since_the_gate(month: Month, patch: pytest.MonkeyPatch) -> None:
+    month.by_hand(LATE_TICKET, role="sla_transformer")
+    month.post()
+
+
+def terms_changed_since_the_gate(month: Month, patch: pytest.MonkeyPatch) -> None:
+    month.by_hand(OTHER_TERMS, role="sla_loader")
+    month.post()
+
+
+def holidays_changed_since_the_gate(month: Month, patch: pytest.MonkeyPatch) -> None:
+    month.by_hand(
+        "insert into raw.calendar_holidays (calendar_id, holiday) values ('none', '2026-03-02')", role="sla_loader"
+    )
+    month.post()
+
+
+def row_added_to_an_object_in_force(month: Month, patch: pytest.MonkeyPatch) -> None:
+    """Another fee, in an object whose counts and digest stay as they are."""
+    month.by_hand(
+        """
+        insert into raw.fees (
+            object_id, line_number, row_sha256, is_duplicate, contract_id, service_month, monthly_fee, currency
+        )
+        select object_id, 1000 + line_number, row_sha256, false, contract_id, service_month, 10 * monthly_fee, currency
+        from raw.fees
+        """,
+        role="sla_loader",
+    )
+    month.post()
+
+
+def object_in_force_exported_later(month: Month, patch: pytest.MonkeyPatch) -> None:
+    """So that its rows speak before those of others."""
+    month.by_hand("update raw.source_objects set exported_at = exported_at + interval '1 day'", role="sla_loader")
+    month.post()
+
+
 def raw_gate_cleared_alone(month: Month, patch: pytest.MonkeyPatch) -> None:
     """After a landing: the exports in force are validated, and the marts are not of them."""
     month.by_hand(LANDING, role="sla_loader")
@@ -491,6 +563,13 @@ def _let_anybody_keep_records(month: Month, patch: pytest.MonkeyPatch) -> None:
     )
 
 
+def _let_the_loader_change_what_landed(month: Month, patch: pytest.MonkeyPatch) -> None:
+    month.by_hand(
+        "alter table raw.source_objects disable trigger user",
+        "alter table raw.fees disable trigger user",
+    )
+
+
 def _check_no_posting(month: Month, patch: pytest.MonkeyPatch | None = None) -> None:
     month.by_hand(
         "alter table billing.postings disable trigger user",
@@ -535,7 +614,17 @@ WAYS = [
     Way(line_inserted_as_the_biller, "outside every posting", _check_no_posting, posted=1),
     Way(posting_inserted_as_the_biller, "no successful validation by both gates", _check_no_posting),
     Way(last_task_alone, "is not the current one", _post_for_any_run),
-    Way(landing_between, "a landing came between", _compare_no_digest),
+    Way(landing_between, "Other terms or exports are in force than run", _compare_no_digest),
+    Way(
+        response_credit_planted_by_the_transformer,
+        "failed: response_credits_are_those_of_the_breaches",
+        _demand_no_record_anywhere,
+    ),
+    Way(response_times_changed_since_the_gate, "built again since", _compare_no_digest),
+    Way(terms_changed_since_the_gate, "terms or exports .* than run", _compare_no_digest),
+    Way(holidays_changed_since_the_gate, "terms or exports .* than run", _compare_no_digest),
+    Way(row_added_to_an_object_in_force, "it has landed", _let_the_loader_change_what_landed),
+    Way(object_in_force_exported_later, "it has landed", _let_the_loader_change_what_landed),
     Way(raw_gate_cleared_alone, "dbt has not built the models since", _demand_no_record_anywhere),
     Way(models_built_again_alone, "dbt built the models again since", _demand_no_record_anywhere),
     Way(failed_after_it_held, "failed: credit_amounts_are_exact", _demand_no_record_anywhere),

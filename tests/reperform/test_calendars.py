@@ -1,13 +1,11 @@
 """Business days to the letter of rule R3, and the second route's own table of ISO 4217."""
 
-import csv
 from fractions import Fraction
-from pathlib import Path
 
 import pytest
 
 from slaledger.reperform import calendars
-from slaledger.reperform.currencies import MINOR_UNITS, rounded
+from slaledger.reperform.currencies import rounded
 from slaledger.reperform.instants import parse
 from slaledger.reperform.records import SECOND
 from tests.support.second_route import HOUR
@@ -66,11 +64,6 @@ def test_a_target_is_due_at_the_same_local_time(start, days, zone, listed, due):
 )
 def test_business_time_is_real_time_of_business_days(start, end, zone, listed, expected):
     assert calendars.business_time(parse(start), parse(end), zone=zone, listed=listed) == expected
-
-
-def test_both_routes_know_the_same_minor_units():
-    with (Path(__file__).parents[2] / "dbt_project/seeds/currencies.csv").open() as file:
-        assert {row["currency"]: int(row["minor_units"]) for row in csv.DictReader(file)} == MINOR_UNITS
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def before(warehouse_server, monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     with connect(warehouse) as connection:
         connection.execute("set local role sla_transformer")
         connection.execute(MADE)
-        connection.execute("insert into reference.currencies values ('USD', 2)")
+        connection.execute("insert into reference.currencies values ('USD', 9)")
         connection.execute(
             "insert into marts.fct_credits (account_id, contract_id, service_month, basis, status, reason)"
             " values ('A-1', 'K-1', '2026-01-01', 'availability', 'held', 'unknown_time_changes_tier')"
@@ -58,7 +58,10 @@ def test_rows_of_all_months_are_kept_and_no_code_of_dbts_runs_as_another(before:
         assert connection.execute("select contract_id, service_month::text from marts.fct_credits").fetchall() == [
             ("K-1", "2026-01-01")
         ]
-        assert connection.execute("select currency from reference.currencies").fetchall() == [("USD",)]
+        # What dbt made of it is not what money is rounded to.
+        assert connection.execute("select minor_units from reference.currencies where currency = 'USD'").fetchall() == [
+            (2,)
+        ]
         assert {who for (who,) in connection.execute("select who from staging.ran")} == {"sla_transformer"}
         things = connection.execute(
             "select relname from pg_class where relnamespace = 'marts'::regnamespace and relkind in ('r', 'v')"

@@ -6,7 +6,7 @@ import psycopg
 
 
 def inputs_sha256(connection: psycopg.Connection) -> str:
-    """Digest of the objects in force and what was loaded of them: what the raw gate validated is what is posted on."""
+    """Digest of the objects in force, what was loaded of them, and the terms: what the raw gate validated."""
     return connection.execute("select audit.inputs_sha256()").fetchone()[0]
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from pathlib import Path
 
 import psycopg
 
 from slaledger.ledger.canonical import text_digest
-from slaledger.settings import DBT_PROJECT_DIR
 
 # Object -> SHA-256 of its definition in a database that was just migrated, as `read` tells it. Generated:
 # `SLA_REGENERATE=1 pytest tests/ledger/test_fences.py`.
 LIST = Path(__file__).parent / "fences.json"
 QUERY = Path(__file__).parent / "fences.sql"
-# What dbt loads reference.currencies from.
-SEED = DBT_PROJECT_DIR / "seeds" / "currencies.csv"
 
 _SHOWN = 200
 
@@ -48,19 +44,7 @@ def faults(connection: psycopg.Connection) -> list[str]:
             said.append(f"{name} is made by no migration: {_short(found[name])}")
         elif text_digest(found[name]) != expected[name]:
             said.append(f"{name} is not as the migrations make it: {_short(found[name])}")
-    return said + _currency_faults(connection)
-
-
-def _currency_faults(connection: psycopg.Connection) -> list[str]:
-    """Each row that is none of the seed's; one that is not there makes no money, but blocks it (rule U4)."""
-    with SEED.open(encoding="utf-8", newline="") as file:
-        seed = {row["currency"]: row["minor_units"] for row in csv.DictReader(file)}
-    held = connection.execute("select currency, minor_units::text from reference.currencies order by currency")
-    return [
-        f"currency {currency} of reference.currencies is not as {SEED.name} has it: minor units {minor_units}"
-        for currency, minor_units in held.fetchall()
-        if seed.get(currency) != minor_units
-    ]
+    return said
 
 
 def _short(definition: str) -> str:

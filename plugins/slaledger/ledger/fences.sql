@@ -378,6 +378,11 @@ final as (
             ', ' order by expectations.gate collate "C", expectations.name collate "C"
         )
     from gate.expectations
+    union all
+    select
+        format('currency %s of reference.currencies', currencies.currency),
+        currencies.minor_units::text
+    from reference.currencies
 )
 
 select

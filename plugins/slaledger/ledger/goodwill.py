@@ -75,8 +75,8 @@ def append_goodwill(
             )
         if basis["minor_units"] is None:
             raise GoodwillRefused(
-                f"Contract {contract_id} has no fee in a known currency for {month} "
-                f"({basis['currency'] or 'none'}): land its fee and run the month."
+                f"Contract {contract_id} had no fee in a known currency when {month} was closed "
+                f"({basis['currency'] or 'none'}): give it for a month that has one."
             )
         if not basis["is_exact"]:
             raise GoodwillRefused(f"{amount} {basis['currency']} has more than {basis['minor_units']} decimals.")

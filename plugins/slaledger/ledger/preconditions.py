@@ -158,7 +158,7 @@ def require_validated(connection: psycopg.Connection, build: Build) -> None:
             )
     if records["raw"][1] != inputs_sha256(connection):
         raise NotValidated(
-            f"Other exports are in force than run {build.run_id} validated: a landing came between. "
+            f"Other terms or exports are in force than run {build.run_id} validated: a landing came between. "
             "Run the month again."
         )
     if records["marts"][1] != candidate_sha256(connection):

@@ -15,7 +15,7 @@ fees as (
 ),
 
 currencies as (
-    select * from {{ ref('currencies') }}
+    select * from {{ source('reference', 'currencies') }}
 ),
 
 joined as (

@@ -362,8 +362,9 @@ begin
 end
 $$;
 
--- At most one row: what a goodwill line for the contract and month takes over from its last statement, and of the marts
--- its fee and currency (rule L4).
+-- At most one row: what a goodwill line for the contract and month takes over from its last statement, and from the
+-- evidence of what a closing last appended of it, with its fee and currency (rule L4). Of the marts nothing: they may have
+-- been written since.
 create function billing.goodwill_due(of_contract text, of_month date, instant timestamptz) returns table (
     contract_id text,
     account_id text,
@@ -388,8 +389,8 @@ begin
         statements.contract_id,
         statements.account_id,
         null::numeric,
-        credits.monthly_fee,
-        credits.currency,
+        fees.monthly_fee,
+        fees.currency,
         statements.uptime_percent,
         statements.counted_seconds,
         statements.terms_id,
@@ -397,15 +398,31 @@ begin
         null::text,
         statements.statement_id,
         billing.applies_from(statements.terms_id, instant),
-        statements.evidence_sha256,
+        closed.evidence_sha256,
         currencies.minor_units
     from billing.sla_statements as statements
-    left join only marts.fct_credits as credits
-        on
-            statements.contract_id = credits.contract_id
-            and statements.service_month = credits.service_month
-            and credits.basis = 'availability'
-    left join only reference.currencies as currencies on credits.currency = currencies.currency
+    cross join lateral (
+        select appended.evidence_sha256
+        from (
+            select others.evidence_sha256, others.recorded_at
+            from billing.sla_statements as others
+            where others.contract_id = of_contract and others.service_month = of_month
+            union all
+            select lines.evidence_sha256, lines.recorded_at
+            from billing.credit_line_items as lines
+            where
+                lines.contract_id = of_contract
+                and lines.service_month = of_month
+                and lines.entry_type <> 'goodwill'
+        ) as appended
+        order by appended.recorded_at desc, appended.evidence_sha256
+        limit 1
+    ) as closed
+    inner join billing.evidence on closed.evidence_sha256 = evidence.evidence_sha256
+    left join lateral jsonb_to_recordset(evidence.document::jsonb -> 'credits') as fees (
+        basis text, monthly_fee numeric, currency text
+    ) on fees.basis = 'availability'
+    left join only reference.currencies as currencies on fees.currency = currencies.currency
     where statements.contract_id = of_contract and statements.service_month = of_month
     order by statements.revision desc
     limit 1;
@@ -592,7 +609,7 @@ begin
         perform billing.refuse(posting, fault);
     end if;
 
-    -- Each rests on evidence of its own account-month, as of this closing; and this on inputs that are there.
+    -- Each rests on evidence of its own account-month and credits, as of this closing; and this on inputs that are there.
     with
 
     resting as (
@@ -627,11 +644,13 @@ begin
             offset 0 -- read once
         ) as parsed
         cross join (
-            values ('{segments,credits,claims,breaches,terms,decisions,rows,checks,objects}'::text [])
+            values ('{segments,claims,breaches,terms,decisions,rows,checks,objects}'::text [])
         ) as lists (names)
     )
 
-    select format('the evidence of %s is not of its account-month as of this closing, or not whole', resting.what)
+    select format(
+        'the evidence of %s is not of its account-month and credits as of this closing, or not whole', resting.what
+    )
     into fault
     from resting
     left join documents on resting.evidence_sha256 = documents.evidence_sha256
@@ -645,6 +664,16 @@ begin
                 'service_month', posting.service_month,
                 'as_of', posting.as_of,
                 'account_month', to_jsonb(months)
+            )
+            and documents.content -> 'credits' = coalesce(
+                (
+                    select jsonb_agg(to_jsonb(credits) order by credits.basis collate "C")
+                    from only marts.fct_credits as credits
+                    where
+                        credits.contract_id = resting.contract_id
+                        and credits.service_month = posting.service_month
+                ),
+                '[]'
             )
         ) is not true
         or not documents.has_lists

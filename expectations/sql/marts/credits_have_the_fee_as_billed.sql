@@ -35,7 +35,7 @@ final as (
         population.contract_id as subject,
         concat(
             population.basis,
-            ' credit owed on a fee of ',
+            ' credit on a fee of ',
             coalesce(population.monthly_fee::text, 'null'),
             ' ',
             population.currency,
@@ -46,12 +46,8 @@ final as (
         ) as detail
     from population
     where
-        population.status = 'owed'
-        and not coalesce(
-            population.monthly_fee = population.billed_fee
-            and population.currency = population.billed_currency,
-            false
-        )
+        population.monthly_fee is distinct from population.billed_fee
+        or population.currency is distinct from population.billed_currency
 )
 
 select * from final
