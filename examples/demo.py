@@ -129,10 +129,12 @@ def _tell_where_to_look() -> None:
     from slaledger import settings
 
     airflow = json.loads(settings.stack_state_path().read_text(encoding="utf-8"))["airflow"]
+    users = airflow["users"]
     data_docs = settings.home() / "data_docs" / "index.html"
     _say("Where to look next")
     for what, where in (
-        ("Airflow's page", f"{airflow['url']} (user admin, password {airflow['users']['admin']})"),
+        ("Airflow's page", f"{airflow['url']} (user admin, password {users['admin']})"),
+        ("to decide there", f"user billing, password {users['billing']}: admin is whom `sla run` asked as"),
         ("Data Docs of the gates", f"in the page's menu, and {data_docs}"),
         ("the books", "psql \"$(.venv/bin/sla dsn)\" -c 'select * from marts.fct_account_months'"),
         ("what waits for a person", ".venv/bin/sla pending"),
