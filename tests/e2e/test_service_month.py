@@ -269,7 +269,10 @@ def contents(
 
 
 # What another run of the same month may say otherwise: who ran, what the clock said, and what is named after it.
-OF_ANOTHER_RUN = (*digests.CLOCKS, "raw_validation_id", "marts_validation_id", "key", "sha256")
+OF_ANOTHER_RUN = (
+    *digests.CLOCKS,
+    *("raw_validation_id", "marts_validation_id", "ledger_id", "manifest_key", "manifest_sha256"),
+)
 
 
 def faults(sla: Sla, connection: psycopg.Connection | None = None) -> list[str]:
@@ -555,11 +558,15 @@ def test_what_waits_is_decided_in_airflow_by_another_than_who_prepared_it(sla, c
         tuple(row.values()) for row in sla.rows("select distinct prepared_by, triggered_by from audit.builds")
     }
     assert triggered_by == "admin"
-    task, failure = answer_in_airflow(sla, "admin", REVIEW)
+    (held,) = [row["contract_id"] for row in expected() if row["credit_status"] == "held"]
+    run_id = f"decide_{uuid.uuid4().hex[:8]}"
+    sla.airflow.trigger("decide_pending", run_id=run_id)
+    task, failure = answer_in_airflow(sla, run_id, "billing", REVIEW)
+    assert (task["state"], failure) == ("success", None)
+    task, failure = answer_in_airflow(sla, run_id, "admin", f"held:{held}:{MONTH}")
     assert task["state"] == "failed"
     assert failure["kind"] == "PreparerDecides" and "It still waits" in failure["message"]
-    task, failure = answer_in_airflow(sla, "billing", REVIEW)
-    assert (task["state"], failure) == ("success", None)
+    assert sla.state_at_end("decide_pending", run_id) == "failed"
     assert sla.rows(
         "select kind, subject, is_approved, decided_by, because, prepared_by, triggered_by, via from audit.decisions"
     ) == [
@@ -574,18 +581,17 @@ def test_what_waits_is_decided_in_airflow_by_another_than_who_prepared_it(sla, c
             "via": "airflow",
         }
     ]
-    assert REVIEW not in sla("pending").stdout
+    pending = sla("pending").stdout
+    assert REVIEW not in pending and f"held:{held}:{MONTH}" in pending
     assert REASON not in (sla.stack.home / "lineage" / "events.ndjson").read_text(encoding="utf-8")
 
 
-def answer_in_airflow(sla: Sla, user: str, pending_id: str) -> tuple[dict, dict | None]:
-    """Trigger `decide_pending`, reject one thing as this user, and end the run; the task's end, and its failure.
+def answer_in_airflow(sla: Sla, run_id: str, user: str, pending_id: str) -> tuple[dict, dict | None]:
+    """In a run of `decide_pending`, reject one thing as this user; the task's end, and its failure.
 
     It is answered at once: before Airflow knows that the asking process has ended, perhaps. Then it asks once more.
     """
     api = AirflowApi(sla.stack.airflow_url, user, sla.stack.users[user])
-    run_id = f"decide_{uuid.uuid4().hex[:8]}"
-    api.trigger("decide_pending", run_id=run_id)
 
     def task() -> dict:
         found = [each for each in api.task_instances("decide_pending", run_id) if each["task_id"] == "decide"]
@@ -607,7 +613,6 @@ def answer_in_airflow(sla: Sla, user: str, pending_id: str) -> tuple[dict, dict 
             answer(ended["map_index"])
         wait("awaiting_input", "success", "failed")
     failure = api.xcom("decide_pending", run_id, "decide", key="failure", map_index=ended["map_index"])
-    api.set_run_state("decide_pending", run_id, "failed")  # what else waits is not asked for any longer
     return ended, failure
 
 
