@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from contextlib import suppress
+import time
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import ExitStack, suppress
 
 import psycopg
 import pytest
@@ -13,7 +16,7 @@ from slaledger import approvals, ledger
 from slaledger.ledger.chain import LedgerHeld, hold_ledger
 from slaledger.warehouse import connect
 from tests.ledger.books import MARCH, build, close, rows, validate
-from tests.ledger.test_postings import SAME, UP
+from tests.ledger.test_postings import SAME, UP, plant
 from tests.reliability.privileges import ROLES
 
 # All that conflict with a posting's lock.
@@ -114,6 +117,69 @@ def test_what_a_posting_reads_is_held_and_whoever_writes_it_is_named(settings, r
             with pytest.raises(psycopg.errors.LockNotAvailable):
                 writing.execute(statement)
             writing.rollback()
+
+
+def test_of_several_sessions_the_one_that_is_waited_for_is_named(settings):
+    """Not one that holds another of the books' tables; and behind a waiter, the one that this waits for."""
+    impatient(settings)
+
+    def named(session: psycopg.Connection, table: str) -> None:
+        with (
+            pytest.raises(LedgerHeld, match=rf"Session {session.info.backend_pid} \(slaledger\) holds {table}"),
+            connect(settings.warehouse, role="sla_biller") as posting,
+        ):
+            hold_ledger(posting)
+
+    with connect(settings.warehouse, role="sla_loader") as landing:
+        landing.execute("insert into audit.listed_objects select * from audit.listed_objects")
+        with connect(settings.warehouse, role="sla_transformer") as building:
+            building.execute("delete from marts.fct_credits")
+            named(building, "marts.fct_credits")
+    with (
+        connect(settings.warehouse, role="sla_auditor") as reading,
+        connect(settings.warehouse, role="sla_transformer") as building,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reading.execute("select * from marts.fct_claims")
+        building.execute("set lock_timeout = '20s'")
+        locked = pool.submit(building.execute, "lock table marts.fct_claims in access exclusive mode")
+        until_it_waits(settings, building.info.backend_pid)
+        named(reading, "marts.fct_claims")
+        reading.rollback()
+        locked.result()
+        building.rollback()
+
+
+def until_it_waits(settings, pid: int) -> None:
+    with psycopg.connect(settings.warehouse.dsn, autocommit=True) as looking:
+        while not looking.execute("select 1 from pg_locks where pid = %s and not granted", (pid,)).fetchone():
+            time.sleep(0.01)
+
+
+def hold_behind(settings, tables: list[str]) -> None:
+    """As the biller, while each of the tables is let go a second after it is waited for."""
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        holders = [stack.enter_context(connect(settings.warehouse, role="sla_transformer")) for _ in tables]
+        for holder, table in zip(holders, tables, strict=True):
+            holder.execute(f"delete from {table}")
+        posting = stack.enter_context(connect(settings.warehouse, role="sla_biller"))
+        held = pool.submit(hold_ledger, posting)
+        for holder in holders:
+            with suppress(FutureTimeout):
+                held.result(timeout=1)
+            holder.rollback()
+        held.result()
+
+
+def test_five_minutes_are_for_all_that_is_held_together(settings):
+    tables = ["marts.fct_account_months", "marts.fct_claims", "marts.fct_credits", "marts.fct_findings"]
+    with connect(settings.warehouse) as connection:
+        connection.execute("alter function billing.hold_ledger set lock_timeout = '2500ms'")
+    with pytest.raises(LedgerHeld, match=r"holds marts\."):
+        hold_behind(settings, tables)
+    with connect(settings.warehouse) as connection:
+        plant(connection, "hold_ledger", ("deadline - clock_timestamp()", "interval '2500ms'"))
+    hold_behind(settings, tables)
 
 
 def test_there_is_no_lock_that_any_login_may_take(settings):

@@ -237,12 +237,12 @@ def require_fixed_search_paths(superuser: psycopg.Connection) -> int:
 
 def test_what_runs_as_its_owner_has_a_fixed_search_path(superuser) -> None:
     assert require_fixed_search_paths(superuser) >= 1
-    superuser.execute("alter function marts.hold_still reset search_path")
+    superuser.execute("alter function billing.hold_ledger reset search_path")
     try:
-        with pytest.raises(AssertionError, match=r"marts\.hold_still"):
+        with pytest.raises(AssertionError, match=r"billing\.hold_ledger"):
             require_fixed_search_paths(superuser)
     finally:
-        superuser.execute("alter function marts.hold_still set search_path = pg_catalog, pg_temp")
+        superuser.execute("alter function billing.hold_ledger set search_path = pg_catalog, pg_temp")
 
 
 def test_the_role_outlives_a_rollback_and_a_reset(warehouse: Warehouse) -> None:

@@ -84,8 +84,8 @@ ELSEWHERE = {
     "a reference": "create table staging.referring (planted text references reference.currencies)",
     "a table among the marts": "create table marts.planted ()",
     "a view beside the currencies": "create view reference.planted as select 1",
-    "another way to hold still": "create or replace function marts.hold_still() returns void language sql as 'select'",
-    "a search path of its own": "alter function marts.hold_still set search_path = staging",
+    "another way to hold still": "create or replace function billing.hold_ledger() returns void language sql as ''",
+    "a search path of its own": "alter function billing.hold_ledger set search_path = staging",
     "another digest": "create or replace function audit.candidate_sha256() returns text language sql as 'select null'",
     "a function in public": "create function public.round(numeric, integer) returns numeric language sql as 'select 0'",
     "a schema": "create schema planted",
@@ -123,7 +123,7 @@ SHADOWS = """
     $$;
     create type staging.text as (value text);
     create view staging.credits as select *, staging.trojan(amount) as planted from marts.fct_credits;
-    create function staging.hold_still() returns void language sql as 'select staging.note()';
+    create function staging.hold_ledger() returns void language sql as 'select staging.note()';
     grant execute on all functions in schema staging to public
 """
 

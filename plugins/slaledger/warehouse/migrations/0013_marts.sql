@@ -236,17 +236,6 @@ select staging.keep_rows();
 drop function staging.keep_rows();
 set local role sla_owner;
 
--- Lets nobody write the marts, change what they are, nor open another build, until the transaction ends. dbt writes each
--- mart in a transaction of its own: none may come between the digest and the lines. It is the owner's, as a lock takes
--- the right to write.
-create function marts.hold_still() returns void
-language sql security definer set search_path = pg_catalog, pg_temp as $$
-    lock table
-        audit.current_build, marts.fct_account_months, marts.fct_account_downtime, marts.fct_response_times,
-        marts.fct_claims, marts.fct_credits, marts.fct_findings
-    in share row exclusive mode
-$$;
-
 -- Digest of the marts' rows of the current build's month: what is validated is what is posted. The columns are those of
 -- the contract; what follows them in a mart (evidence, digests of decisions) says nothing that these do not.
 create or replace function audit.candidate_sha256() returns text

@@ -753,48 +753,68 @@ end
 $$;
 
 -- Holds all that a posting reads, until the transaction ends, in one order: the ledger, which one posting has at a time;
--- the marts and which build they are; the decisions, of which none with a lower number is then still to come. Nobody
--- else may ask for any of these locks on the ledger: whoever neither owns nor changes a table gets ACCESS SHARE alone.
+-- which build the marts are, and they: dbt writes each in a transaction of its own, and none may come between the digest
+-- and the lines; the decisions, of which none with a lower number is then still to come. It is the owner's, as a lock
+-- takes the right to write: nobody else may ask for any of these on the ledger, as whoever neither owns nor changes a
+-- table gets ACCESS SHARE alone.
 create function billing.hold_ledger() returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp set lock_timeout = '5min' as $$
 declare
+    tables constant text [] := array[
+        'billing.ledger', 'audit.current_build', 'marts.fct_account_months', 'marts.fct_account_downtime',
+        'marts.fct_response_times', 'marts.fct_claims', 'marts.fct_credits', 'marts.fct_findings', 'audit.decisions'
+    ];
+    -- For all of them: `lock_timeout` by itself is for each.
+    deadline constant timestamptz := clock_timestamp() + current_setting('lock_timeout')::interval;
+    wanted text;
     holder record;
 begin
-    lock table billing.ledger in exclusive mode;
-    -- Whoever waits is told who holds it: of another login's session nothing else can be seen.
-    perform set_config(
-        'application_name',
-        to_char(clock_timestamp() at time zone 'UTC', '"slaledger posting since "YYYY-MM-DD"T"HH24:MI:SS"Z"'),
-        true
-    );
-    perform marts.hold_still();
-    lock table audit.decisions in share mode;
+    foreach wanted in array tables loop
+        perform set_config(
+            'lock_timeout', greatest(1, extract(epoch from deadline - clock_timestamp()) * 1000)::bigint::text, true
+        );
+        case wanted
+            when 'billing.ledger' then
+                lock table billing.ledger in exclusive mode;
+                -- Whoever waits is told who holds it: of another login's session nothing else can be seen.
+                perform set_config(
+                    'application_name',
+                    to_char(clock_timestamp() at time zone 'UTC', '"slaledger posting since "YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+                    true
+                );
+            when 'audit.decisions' then
+                lock table audit.decisions in share mode;
+            else
+                execute format('lock table %s in share row exclusive mode', wanted);
+        end case;
+    end loop;
 exception
     when lock_not_available then
-        select
-            locks.pid,
-            locks.relation::regclass as held,
-            sessions.application_name
-        into holder
-        from pg_locks as locks
-        inner join pg_class as tables on locks.relation = tables.oid
-        left join pg_stat_activity as sessions on locks.pid = sessions.pid
-        where
-            locks.granted
-            and locks.database = (select oid from pg_database where datname = current_database())
-            and locks.pid <> pg_backend_pid()
-            and locks.mode not in ('AccessShareLock', 'RowShareLock')
-            and tables.relnamespace in ('billing'::regnamespace, 'marts'::regnamespace, 'audit'::regnamespace)
-            and tables.relkind = 'r'
-        order by locks.relation = 'billing.ledger'::regclass desc, locks.pid
-        limit 1;
+        -- Who has a lock on it that ours conflicts with; else who keeps the one that is before us in the queue waiting.
+        select sessions.pid, sessions.application_name into holder
+        from (
+            select case when locks.granted then locks.pid else coalesce((pg_blocking_pids(locks.pid)) [1], locks.pid) end
+            from pg_locks as locks
+            where
+                locks.locktype = 'relation'
+                and locks.database = (select oid from pg_database where datname = current_database())
+                and locks.relation = wanted::regclass
+                and locks.pid <> pg_backend_pid()
+                and locks.mode <> 'AccessShareLock'
+                and (locks.mode <> 'RowShareLock' or wanted = 'billing.ledger')
+                and (locks.mode <> 'ShareLock' or wanted <> 'audit.decisions')
+            order by locks.granted desc, locks.waitstart, locks.pid
+            limit 1
+        ) as found (pid)
+        left join pg_stat_activity as sessions on found.pid = sessions.pid;
         raise lock_not_available using
             message = format(
                 'Session %s (%s) holds %s', coalesce(holder.pid::text, 'unknown'),
                 coalesce(nullif(holder.application_name, ''), 'it does not say what for'),
-                coalesce(holder.held::text, 'what a posting needs')
+                wanted
             ),
-            hint = format('Wait until it is done, or end it: select pg_terminate_backend(%s)', holder.pid);
+            hint = 'Wait until it is done'
+            || coalesce(format(', or end it: select pg_terminate_backend(%s)', holder.pid), '');
 end
 $$;
 drop function billing.hold_decisions_still();
