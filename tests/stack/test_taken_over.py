@@ -96,4 +96,6 @@ def test_what_cannot_be_taken_over_stops_the_migration(before: Warehouse, plante
     with connect(before) as connection:
         assert connection.execute("select count(*) from marts.fct_credits").fetchone() == (1,)
     with psycopg.connect(before.dsn) as connection:
-        assert connection.execute("select version_num from slaledger_migrations").fetchone() == ("0012_approvals",)
+        assert connection.execute("select version_num from public.slaledger_migrations").fetchone() == (
+            "0012_approvals",
+        )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from slaledger.settings import Warehouse
-from slaledger.warehouse.connection import AUDITOR, connect
+from slaledger.warehouse.connection import connect
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 VERSION_TABLE = "slaledger_migrations"
@@ -85,9 +85,11 @@ def migrate(warehouse: Warehouse) -> None:
 
 def require_version(warehouse: Warehouse) -> None:
     """The database is at this code's last migration. Raises `VersionDiffers`, and what `connect` raises."""
-    with connect(warehouse, role=AUDITOR) as connection:
-        (is_there,) = connection.execute("select to_regclass(%s) is not null", [VERSION_TABLE]).fetchone()
-        rows = connection.execute(f"select version_num from {VERSION_TABLE}").fetchall() if is_there else []
+    with connect(warehouse, role="sla_auditor") as connection:
+        # Alembic's: the sessions' own search path has no schema of anybody's.
+        table = f"public.{VERSION_TABLE}"
+        (is_there,) = connection.execute("select to_regclass(%s) is not null", [table]).fetchone()
+        rows = connection.execute(f"select version_num from {table}").fetchall() if is_there else []
     if difference := _difference(warehouse, [version for (version,) in rows]):
         raise VersionDiffers(difference)
 

@@ -297,7 +297,7 @@ begin
         current_user <> 'sla_owner'
         or coalesce(nullif(current_setting('role'), 'none'), session_user) = 'sla_owner'
     then
-        raise insufficient_privilege using
+        raise object_not_in_prerequisite_state using
             message = format(
                 'INSERT on audit.decisions by %s is refused: audit.record_decision and audit.record_goodwill alone'
                 ' write it', current_user
