@@ -19,7 +19,7 @@ from slaledger.zones import require_recorded_zones
 logger = logging.getLogger(__name__)
 
 # What makes a run's build: opened, changed and compared under this one lock.
-BUILD_LOCK = "select pg_advisory_xact_lock(hashtext('slaledger.build'))"
+BUILD_LOCK = "select audit.hold('the current build')"
 # Who asked for a build that no person asked for.
 SCHEDULE = "schedule"
 # dbt's word for a node that did not get through, where it is no test that found rows.

@@ -14,8 +14,10 @@ import pytest
 
 from slaledger import approvals, ledger
 from slaledger.ledger.chain import LedgerHeld, hold_ledger
-from slaledger.warehouse import connect
-from tests.ledger.books import MARCH, build, close, rows, validate
+from slaledger.terms.publish import publish
+from slaledger.transform import open_build
+from slaledger.warehouse import WarehouseStopped, connect
+from tests.ledger.books import AS_OF, MARCH, build, close, rows, validate
 from tests.ledger.test_postings import SAME, UP, plant
 from tests.reliability.privileges import ROLES
 
@@ -24,6 +26,7 @@ MODES = (
     "row share", "row exclusive", "share update exclusive", "share", "share row exclusive", "exclusive",
     "access exclusive",
 )  # fmt: skip
+CLOSING = {"service_month": MARCH, "as_of": AS_OF, "is_closing": True}
 OTHERS = [role for role in ROLES if role != "owner"]
 
 
@@ -180,6 +183,25 @@ def test_five_minutes_are_for_all_that_is_held_together(settings):
     with connect(settings.warehouse) as connection:
         plant(connection, "hold_ledger", ("deadline - clock_timestamp()", "interval '2500ms'"))
     hold_behind(settings, tables)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [
+        ("the current build", lambda settings: open_build(settings, run_id="r", **CLOSING)),
+        ("the terms in force", publish),
+    ],
+)
+def test_who_waits_for_another_lock_is_told_who_holds_it(settings, name, step):
+    """Any login may take it by PostgreSQL's own functions; whoever needs it does not wait for ever."""
+    with connect(settings.warehouse) as connection:
+        connection.execute("alter function audit.hold set lock_timeout = '50ms'")
+    with connect(settings.warehouse, role="sla_auditor") as holding:
+        holding.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,))
+        told = rf"Session {holding.info.backend_pid} \(slaledger\) holds {name}\. Wait until it is done, or end it"
+        with pytest.raises(WarehouseStopped, match=told):
+            step(settings)
+    step(settings)
 
 
 def test_there_is_no_lock_that_any_login_may_take(settings):

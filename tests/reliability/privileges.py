@@ -80,6 +80,7 @@ FUNCTIONS = """
 raw.start_of_day                -     -      X           X         -        X      -     X       -
 audit.inputs_sha256             -     -      -           X         -        X      -     X       -
 audit.candidate_sha256          -     -      -           X         -        X      -     X       -
+audit.hold                      -     X      X           -         -        -      -     -       -
 audit.person                    -     -      -           -         -        -      -     -       X
 audit.questions                 -     -      -           -         X        -      -     -       -
 audit.record_decision           -     -      -           -         X        -      -     -       -
@@ -205,6 +206,9 @@ def attempts(connection: psycopg.Connection) -> Iterator[Attempt]:
         for role in ROLES:
             is_declared = "X" in functions.get(name, {}).get(role, "")
             yield Attempt(role, f"execute {signature}", call, role == owner or is_declared)
+    for role in ROLES:
+        yield Attempt(role, "make a large object", "select lo_creat(-1)", False)
+        yield Attempt(role, "write a large object", "select lo_from_bytea(0, 'x')", False)
     for (sequence,) in connection.execute("select format('%s.%s', schemaname, sequencename) from pg_sequences"):
         for role in ROLES[1:]:
             yield Attempt(role, f"take from {sequence}", f"select nextval('{sequence}')", False)

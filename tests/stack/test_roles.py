@@ -11,13 +11,14 @@ from concurrent.futures import ProcessPoolExecutor
 import psycopg
 import pytest
 
+from slaledger.ledger import fences
 from slaledger.settings import PROJECT_DIR, STAGES, Warehouse
 from slaledger.stack.postgres import Postgres
 from slaledger.warehouse import MigrationRefused, RoleMissing, connect, migrate
 from tests.support.stack import running
 
 ROLES = ("sla_owner", *(f"sla_{stage}" for stage in STAGES))
-ONCE, DATABASE, LOGIN = (
+ONCE, DATABASE, LARGE_OBJECTS, LOGIN = (
     textwrap.dedent(block)
     for block in re.findall(r"(?ms)^ *```sql\n(.*?)^ *```", (PROJECT_DIR / "docs/runbooks/roles.md").read_text())
 )
@@ -126,4 +127,13 @@ def test_a_dba_does_what_the_runbook_says(server: Postgres, superuser) -> None:
             assert connection.execute("select current_user").fetchone() == (f"sla_{stage}",)
         with pytest.raises(RoleMissing), connect(login, role="sla_owner"):
             pass
+    with psycopg.connect(server.warehouse("books").dsn) as books:
+        books.execute(LARGE_OBJECTS)
+    with connect(warehouse, role="sla_auditor") as connection:
+        assert fences.faults(connection) == []
+        connection.rollback()
+        connection.execute("set transaction read write")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege, match="lo_from_bytea"):
+            connection.execute("select lo_from_bytea(0, 'x')")
+        connection.rollback()
     migrate(dataclasses.replace(warehouse, user="sla_auditor_login", password="of the stage"))

@@ -50,7 +50,7 @@ def freeze_listing(settings: Settings, *, run_id: str) -> Listing:
     listed = [version for version in objects.list_versions(exports) if not version.key.startswith(OWN_PREFIX)]
     landed = [version for version in listed if feed_of(version.key) and not version.key.endswith("/")]
     with warehouse.connect(settings.warehouse, role="sla_loader") as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('slaledger.landing'))")
+        connection.execute("select audit.hold('the listing of the bucket')")
         is_frozen = connection.execute(
             "select exists (select from audit.listed_objects where run_id = %s)", [run_id]
         ).fetchone()[0]

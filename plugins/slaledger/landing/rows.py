@@ -21,7 +21,7 @@ def land(connection: psycopg.Connection, landing: Landing, *, is_in_force: bool)
     """Write the object's rows; counts and format. Raises `ObjectRejected`, when nothing of it is to stay."""
     feed = landing.feed
     # Whether a row is a duplicate depends on what is held: one writer a feed.
-    connection.execute("select pg_advisory_xact_lock(hashtext('slaledger.rows.' || %s))", [feed.name])
+    connection.execute("select audit.hold('the rows of ' || %s)", [feed.name])
     documents, rows = read_rows(feed, landing.fetched.path, landing.notes)
     _write_documents(connection, landing.object_id, documents)
     counts = LandedCounts(objects=1)

@@ -113,7 +113,7 @@ def _land(connection: psycopg.Connection, settings: Settings, landing: Landing, 
     """Claim the object version, land its rows or quarantine it whole. One transaction: the caller's."""
     version = landing.version
     # Two that insert one version at once can each wait for the other: a table has more unique keys than one.
-    connection.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [landing.object_id])
+    connection.execute("select audit.hold('object ' || %s)", [landing.object_id])
     is_claimed = connection.execute(
         sql("claim_object"),
         {

@@ -35,7 +35,7 @@ class PublishedTerms:
 def publish(settings: Settings) -> PublishedTerms:
     """Replace `raw.terms_versions`, what was refused, and `raw.calendar_holidays`, in one transaction."""
     with connect(settings.warehouse, role="sla_loader") as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('slaledger.terms'))")
+        connection.execute("select audit.hold('the terms in force')")
         known = landed(connection)
         resolution = resolve_all([*shipped_documents(), *known.documents], catalog_services=known.catalog_services)
         connection.execute("delete from raw.terms_versions")

@@ -92,8 +92,15 @@ def connect(warehouse: Warehouse, *, role: str | None = None) -> Iterator[psycop
                 raise
             raise WarehouseStopped(
                 f"PostgreSQL at {login.host}:{login.port}/{login.database} stopped ({error.sqlstate}): "
-                f"{_STOPPED[error.sqlstate]}, then run it again. Nothing of this step's transaction is kept."
+                f"{_why(error)}, then run it again. Nothing of this step's transaction is kept."
             ) from error
+
+
+def _why(error: psycopg.Error) -> str:
+    """What stopped it, and what to do; of a lock, who holds it, where a function of ours tells (audit.hold)."""
+    if error.sqlstate == "55P03" and error.diag.message_hint:
+        return f"{error.diag.message_primary}. {error.diag.message_hint}"
+    return _STOPPED[error.sqlstate]
 
 
 def role_options(role: str | None) -> str:

@@ -60,6 +60,8 @@ def migrate(warehouse: Warehouse) -> None:
     try:
         with engine.begin() as connection:
             # Two migrations at once: the second waits here and then finds nothing to do.
+            # Any login may hold such a lock: nobody waits for ever.
+            connection.execute(sqlalchemy.text("set local lock_timeout = '5min'"))
             connection.execute(sqlalchemy.text("select pg_advisory_xact_lock(hashtext('slaledger.migrate'))"))
             held = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_heads()
             if set(held) == heads:

@@ -138,3 +138,52 @@ alter function gate.validation_id owner to sla_owner;
 revoke execute on function gate.quarantine, gate.quarantine_shortcomings, gate.validation_id from public;
 grant execute on function gate.quarantine, gate.validation_id to sla_validator;
 grant execute on function gate.quarantine_shortcomings to sla_validator, sla_biller, sla_auditor;
+
+-- One at a time, by name, until the transaction ends: a build, a listing, a feed's rows. Any login may take an advisory
+-- lock: whoever waits does not wait for ever, and is told for whom.
+create function audit.hold(of_name text) returns void
+language plpgsql set search_path = pg_catalog, pg_temp set lock_timeout = '5min' as $$
+declare
+    key constant bigint := hashtextextended(of_name, 0);
+    holder record;
+begin
+    perform pg_advisory_xact_lock(key);
+exception
+    when lock_not_available then
+        select locks.pid, sessions.application_name into holder
+        from pg_locks as locks
+        left join pg_stat_activity as sessions on locks.pid = sessions.pid
+        where
+            locks.locktype = 'advisory'
+            and locks.granted
+            and locks.database = (select oid from pg_database where datname = current_database())
+            and (locks.classid::bigint, locks.objid::bigint, locks.objsubid)
+            = ((key >> 32) & 4294967295, key & 4294967295, 1)
+        limit 1;
+        raise lock_not_available using
+            message = format(
+                'Session %s (%s) holds %s', coalesce(holder.pid::text, 'unknown'),
+                coalesce(nullif(holder.application_name, ''), 'it does not say what for'), of_name
+            ),
+            hint = 'Wait until it is done'
+            || coalesce(format(', or end it: select pg_terminate_backend(%s)', holder.pid), '');
+end
+$$;
+alter function audit.hold owner to sla_owner;
+revoke execute on function audit.hold from public;
+grant execute on function audit.hold to sla_loader, sla_transformer;
+
+-- Large objects are nobody's here: whoever reads alone would write by them. They are the server's functions, which a
+-- superuser alone takes from everybody: another login's DBA does (docs/runbooks/roles.md).
+set local role none;
+do $$
+begin
+    if (select rolsuper from pg_roles where rolname = session_user) then
+        revoke execute on function
+        lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_put(oid, bigint, bytea), lowrite(integer, bytea),
+        lo_truncate(integer, integer), lo_truncate64(integer, bigint), lo_unlink(oid)
+        from public;
+    end if;
+end
+$$;
+set local role sla_owner;
