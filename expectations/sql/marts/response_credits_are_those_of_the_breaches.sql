@@ -70,8 +70,8 @@ earned as (
 
 population as (
     select
-        credits.contract_id is not null as has_row,
         credits.credit_percent,
+        credits.contract_id is not null as has_row,
         coalesce(earned.contract_id, credits.contract_id) as contract_id,
         coalesce(earned.has_credits, false) as has_credits,
         case
