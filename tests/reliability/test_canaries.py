@@ -10,6 +10,7 @@ import base64
 import itertools
 import json
 import logging
+import os
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -47,7 +48,8 @@ FORMS: tuple[Callable[[str], str], ...] = (
 class Canaries:
     """Hands out what must not leave, each once; in the end, all of it over again."""
 
-    told: int = 0
+    told: int = 0  # addresses handed out
+    texts: int = 0
     secrets: list[str] = field(
         default_factory=lambda: [f"sk_{MARK}_{number:02}_{number * 7919:08x}" for number in range(SECRETS)]
     )
@@ -56,10 +58,10 @@ class Canaries:
     )
 
     def text(self) -> str:
-        """A sentence as customers write them."""
-        self.told += 1
-        secret = self.secrets[self.told % SECRETS]
-        return f"Hello, {self.address()} here, my password is {secret}. Please call +49 30 {MARK} 5550{self.told}."
+        """A sentence as customers write them, with an address and a secret."""
+        self.texts += 1
+        secret = self.secrets[self.texts % SECRETS]
+        return f"Hello, {self.address()} here, my password is {secret}. Please call +49 30 {MARK} 5550{self.texts}."
 
     def address(self) -> str:
         self.told += 1
@@ -204,9 +206,24 @@ def canaries(monkeypatch: pytest.MonkeyPatch) -> Canaries:
 
 
 def close_month(settings: Settings, canaries: Canaries) -> None:
+    bodies = {}
     for key, body, metadata in exports(canaries):
         objects.put(settings.exports, key, body, metadata={"exported-at": EXPORTED_AT, **metadata})
+        bodies[key] = body.decode()
+    check_put(canaries, bodies)
     Pipeline(settings).run(MONTH, AS_OF, close=True)
+
+
+def check_put(canaries: Canaries, bodies: dict[str, str]) -> None:
+    """Each address and secret is in an export, each export has some, and each secret is in the environment, too."""
+    whole = "\n".join(bodies.values())
+    missing = [text for text in (*canaries.addresses, *canaries.secrets) if text not in whole]
+    assert not missing, f"in no export: {missing}"
+    assert not [key for key, body in bodies.items() if "@people.example" not in body]
+    assert not [key for key, body in bodies.items() if f"sk_{MARK}" not in body]
+    assert set(canaries.secrets) <= set(os.environ.values())
+    assert len(set(canaries.addresses)) >= 200
+    assert len(set(canaries.secrets)) >= 20
 
 
 def places(settings: Settings, log: str) -> dict[str, str]:
@@ -226,7 +243,6 @@ def test_nothing_leaves(fresh_settings: Settings, canaries: Canaries, caplog, ca
     for name in ("botocore", "boto3", "urllib3", "s3transfer"):
         logging.getLogger(name).setLevel(logging.INFO)
     close_month(fresh_settings, canaries)
-    assert canaries.told > ADDRESSES, "not all of them were put"
     with connect(fresh_settings.warehouse) as connection:
         lines = connection.execute("select count(*) from billing.credit_line_items").fetchone()[0]
         feeds = connection.execute("select count(distinct feed) from raw.source_objects").fetchone()[0]
@@ -239,6 +255,14 @@ def test_nothing_leaves(fresh_settings: Settings, canaries: Canaries, caplog, ca
     found = hits(canaries, looked_at)
     figure(f"{ADDRESSES} addresses, {SECRETS} secrets, {len(looked_at)} places: {len(found)} hits")
     assert found == []
+
+
+def test_canaries_that_are_put_nowhere_are_found(canaries: Canaries):
+    bodies = {key: body.decode() for key, body, _ in exports(canaries)}
+    check_put(canaries, bodies)
+    for lost in (canaries.addresses[172], canaries.secrets[19]):
+        with pytest.raises(AssertionError, match="in no export"):
+            check_put(canaries, {key: body.replace(lost, "") for key, body in bodies.items()})
 
 
 def test_a_leak_is_found(warehouse_server, s3_server, tmp_path: Path, canaries: Canaries, monkeypatch):

@@ -5,22 +5,25 @@ from __future__ import annotations
 import gzip
 import json
 import time
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from slaledger import gates, ledger, transform
+from slaledger import ledger, terms
 from slaledger.settings import Settings
-from slaledger.warehouse import connect
 from tests.conftest import make_bucket
+from tests.ledger.books import build, lines
 from tests.reliability.scale import scaled
 from tests.reliability.test_fuzz import MEBIBYTE, MOST_MEMORY, check, land
+from tests.reliability.test_ways_around import BUILT, CLAIM, EXPORTS_SQL, OURS_ALONE, OWED, Month, by_hand
 from tests.second_route.packing import Upload
-from tests.second_route.running import settings_for
+from tests.second_route.running import settings_for, upload
+from tests.support.pipeline import Pipeline
 
 ROWS_PER_OBJECT = 50_000
-MARCH, AS_OF = date(2026, 3, 1), datetime(2026, 4, 20, tzinfo=UTC)
 
 
 def unusable(number: int, rows: int) -> Upload:
@@ -33,17 +36,21 @@ def unusable(number: int, rows: int) -> Upload:
     return Upload(f"tickets/events/{number:03}.ndjson.gz", body, {"exported-at": "2026-04-05T00:00:00Z"})
 
 
-def is_posting_held(settings: Settings) -> bool:
-    """Whether neither the gate nor the ledger lets a closing run through; the books are as they were."""
-    transform.open_build(
-        settings, run_id="closing", service_month=MARCH, as_of=AS_OF, is_closing=True, prepared_by="the test"
-    )
-    with pytest.raises(gates.GateFailed, match="quarantine"):
-        gates.run_gate(settings, "raw", run_id="closing")
-    with pytest.raises(ledger.PostingRefused):
-        ledger.post_month(settings, run_id="closing")
-    with connect(settings.warehouse) as connection:
-        return connection.execute("select count(*) from billing.credit_line_items").fetchone()[0] == 0
+def check_posting_held(settings: Settings) -> None:
+    """A sound month beside those rows, of which one line is due, is not posted; its gate says that it is they."""
+    for statement in (EXPORTS_SQL, OURS_ALONE):
+        by_hand(settings, statement)
+    terms.publish(settings)
+    month = Month(settings, build(settings, OWED))
+    said = month.gate(only="raw")
+    month.by_hand(CLAIM, BUILT)
+    month.gate(only="marts")
+    with suppress(ledger.PostingRefused):
+        month.post()
+    assert lines(settings) == [], "a line was posted"
+    reasons = [line for line in said.splitlines() if line.startswith("- ")]
+    assert len(reasons) == 1, said
+    assert reasons[0].startswith("- quarantined_shares_are_within_the_limit does not hold"), said
 
 
 @pytest.mark.timeout(1800)
@@ -61,4 +68,14 @@ def test_each_is_on_record_and_nothing_is_posted(warehouse_server, s3_server, tm
         figure(f"{rows} rows in {seconds:.0f} s with the upload, at most {most // MEBIBYTE} MiB")
         assert counts["quarantined"] == counts["rows"] == rows
         assert most <= MOST_MEMORY
-        assert is_posting_held(settings)
+        check_posting_held(settings)
+
+
+def test_a_month_that_is_posted_all_the_same_is_found(warehouse_server, s3_server, tmp_path: Path):
+    """The planted fault: a limit that nothing is over. All else of the month is as it must be to be posted."""
+    bucket = make_bucket(s3_server.exports, "many-lifted")
+    with settings_for(warehouse_server, bucket, tmp_path, "many_lifted") as settings:
+        upload(settings, [unusable(0, 100)])
+        Pipeline(settings).land("many")
+        with pytest.raises(AssertionError, match="a line was posted"):
+            check_posting_held(replace(settings, quarantine_limit_percent=Decimal(100)))

@@ -1,6 +1,7 @@
 """Every way around the gate ends in no line, and in an error that says what to do.
 
-What Airflow adds (a task marked as success, cleared, triggered alone) is tried in its own scheduler: test_repeats.py.
+What Airflow adds (a task marked as success, cleared, triggered alone) is tried in its own scheduler:
+tests/e2e/test_service_month.py.
 """
 
 from __future__ import annotations
@@ -114,11 +115,11 @@ def validated(warehouse_server, tmp_path_factory: pytest.TempPathFactory) -> tup
         exports=Exports("exports", None, "us-east-1", None, None),
         quarantine_limit_percent=Decimal(10),
     )
-    _by_hand(settings, EXPORTS_SQL, OURS_ALONE)
+    by_hand(settings, EXPORTS_SQL, OURS_ALONE)
     terms.publish(settings)
     run_id = build(settings, OWED)
     gates.run_gate(settings, "raw", run_id=run_id)
-    _by_hand(settings, CLAIM, BUILT)
+    by_hand(settings, CLAIM, BUILT)
     gates.run_gate(settings, "marts", run_id=run_id)
     return settings, run_id
 
@@ -152,7 +153,7 @@ class Month:
         return run_id
 
     def by_hand(self, *statements: str, role: str | None = None) -> None:
-        _by_hand(self.settings, *statements, role=role)
+        by_hand(self.settings, *statements, role=role)
 
     def gate(self, run_id: str | None = None, *, only: str = "marts") -> str:
         """Run one; what it said where it stopped the month."""
@@ -163,7 +164,8 @@ class Month:
         return ""
 
 
-def _by_hand(settings: Settings, *statements: str, role: str | None = None) -> None:
+def by_hand(settings: Settings, *statements: str, role: str | None = None) -> None:
+    """Each in a transaction of its own."""
     for statement in statements:
         with connect(settings.warehouse, role=role) as connection:
             connection.execute(statement.encode())
