@@ -28,7 +28,7 @@ PATIENCE_SECONDS = 120
 
 # The stages of a task are the product's own functions: nothing in the product knows of them. A name that is no more,
 # or is not reached any more, fails the test.
-LANDING_WRITES = (
+LANDING = (
     "slaledger.landing.listing.put_in_force",
     "slaledger.landing.versions.claim_in_force",
     "slaledger.landing.rows.write_rejects",
@@ -38,16 +38,15 @@ LANDING_WRITES = (
     "slaledger.landing.versions._observe_landing",
     "slaledger.landing.checks.forget_checks",
     "psycopg.Connection.commit",
+    "slaledger.objects.list_versions",
+    "slaledger.objects.fetch",
 )
-LANDING_READS = ("slaledger.objects.list_versions", "slaledger.objects.fetch")
-POSTING_WRITES = (
+POSTING = (
     "slaledger.ledger.posting._append_statements",
     "slaledger.ledger.posting.append",
     "slaledger.objects.put",
     "slaledger.objects.put_if_absent",
     "psycopg.Connection.commit",
-)
-POSTING_READS = (
     "slaledger.ledger.posting.read_build",
     "slaledger.ledger.posting.require_validated",
     "slaledger.ledger.posting.draft_lines",
@@ -263,33 +262,39 @@ def tables(warehouse: Warehouse, schema: str, *, with_column: str | None = None)
         return [name for (name,) in found]
 
 
+CLOCKS = ("clock_timestamp", "now", "statement_timestamp", "transaction_timestamp")
+
+
 def hold_the_clock(warehouse: Warehouse) -> None:
     """Put the server's clock into the hands of `set_clock`, for this database and its copies.
 
-    For whoever logs in afterwards; tables that are made then default to it as well.
+    Under the names of PostgreSQL's own functions, which no search path goes before; so before any table is made.
     """
     with psycopg.connect(warehouse.dsn) as connection:
-        connection.execute("create schema held")
-        connection.execute("grant usage on schema held to public")
-        login = sql.Identifier(warehouse.user)
-        connection.execute(sql.SQL("alter role {} set search_path = held, pg_catalog, public").format(login))
+        for name in CLOCKS:
+            connection.execute(
+                sql.SQL("alter function pg_catalog.{}() rename to {}").format(sql.Identifier(name), _ticking(name))
+            )
     set_clock(warehouse, at=None)
 
 
 def set_clock(warehouse: Warehouse, *, at: str | None) -> None:
     """Let it tell one instant for ever, so that what is written can be compared to the byte; None: let it run."""
     with psycopg.connect(warehouse.dsn) as connection:
-        for name in ("clock_timestamp", "now", "statement_timestamp", "transaction_timestamp"):
+        for name in CLOCKS:
             told = (
-                sql.Literal(at) + sql.SQL("::timestamptz")
-                if at
-                else sql.SQL("pg_catalog.{}()").format(sql.Identifier(name))
+                sql.Literal(at) + sql.SQL("::timestamptz") if at else sql.SQL("pg_catalog.{}()").format(_ticking(name))
             )
             connection.execute(
                 sql.SQL(
-                    "create or replace function held.{}() returns timestamptz language sql volatile return {}"
+                    "create or replace function pg_catalog.{}() returns timestamptz language sql volatile return {}"
                 ).format(sql.Identifier(name), told)
             )
+
+
+def _ticking(name: str) -> sql.Identifier:
+    """What the clock itself is called while it is held."""
+    return sql.Identifier(f"{name}_that_ticks")
 
 
 def dump(settings: Settings, schemas: tuple[str, ...]) -> dict[str, str]:

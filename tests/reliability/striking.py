@@ -32,8 +32,7 @@ class Work:
 
     settings: Settings  # the warehouse as it is before, to be copied
     task: Callable[[Settings], object]
-    writes: tuple[str, ...]  # its stages that write
-    reads: tuple[str, ...]  # its other ones
+    stages: tuple[str, ...]
     query: sql.Composed  # what the onlooker asks
     before: frozenset
     after: frozenset
@@ -43,11 +42,6 @@ class Work:
     dump: dict[str, str]
     dropped: frozenset[str]  # the versions below `billing/` that were there before
 
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """All of its stages."""
-        return self.writes + self.reads
-
     @contextmanager
     def fresh(self) -> Iterator[Settings]:
         """The warehouse as it was before, and the bucket too."""
@@ -56,14 +50,15 @@ class Work:
             yield settings
 
     def plan(self, count: int, chance: random.Random) -> list[Stage | None]:
-        """Where to strike: each stage that writes, the others where there is room; then there or whenever (None)."""
-        assert count >= len(self.writes), "not every stage that writes has its turn"
-        every = list(self.stages if count >= len(self.stages) else self.writes)
+        """Where to strike: each stage; then there or whenever (None)."""
+        assert count >= len(self.stages), "not every stage has its turn"
         more = [
-            chance.choice(every) if number and chance.random() < 0.4 else None for number in range(count - len(every))
+            chance.choice(self.stages) if number and chance.random() < 0.4 else None
+            for number in range(count - len(self.stages))
         ]
         plan = [
-            name and Stage(name, chance.randint(1, self.calls[name]), chance.random() < 0.5) for name in (*every, *more)
+            name and Stage(name, chance.randint(1, self.calls[name]), chance.random() < 0.5)
+            for name in (*self.stages, *more)
         ]
         chance.shuffle(plan)
         return plan
@@ -76,8 +71,7 @@ class Work:
 def undisturbed(
     settings: Settings,
     task: Callable[[Settings], object],
-    writes: tuple[str, ...],
-    reads: tuple[str, ...],
+    stages: tuple[str, ...],
     query: sql.Composed,
     is_whole: Callable[[frozenset, frozenset, frozenset], bool],
 ) -> Work:
@@ -89,14 +83,14 @@ def undisturbed(
     with copied(settings) as copy:
         before = kills.answer(copy.warehouse, query)
         started = time.monotonic()
-        ended = Child(lambda: task(copy), (*writes, *reads)).ended()
+        ended = Child(lambda: task(copy), stages).ended()
         seconds = time.monotonic() - started
         assert ended.error is None, ended.error
-        assert {*writes, *reads} == {name for name, calls in ended.calls.items() if calls}, "a stage is not reached"
+        assert set(stages) == {name for name, calls in ended.calls.items() if calls}, "a stage is not reached"
         after = kills.answer(copy.warehouse, query)
         assert after != before
         dump = kills.dump(copy, SCHEMAS)
-    return Work(settings, task, writes, reads, query, before, after, is_whole, ended.calls, seconds, dump, dropped)
+    return Work(settings, task, stages, query, before, after, is_whole, ended.calls, seconds, dump, dropped)
 
 
 def check_whole(work: Work, settings: Settings) -> None:
@@ -164,7 +158,7 @@ def check_killed(
             check_same(work, settings)
             struck.looks += onlooker.stop()
     assert struck.at.total() == count
-    assert struck.at.keys() >= set(work.writes), "not every stage that writes had its turn"
+    assert struck.at.keys() >= set(work.stages), "not every stage had its turn"
     return struck
 
 

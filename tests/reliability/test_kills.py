@@ -86,8 +86,7 @@ def landing(empty, tmp_path_factory) -> Work:
     return undisturbed(
         empty,
         lambda settings: Pipeline(settings).land(RUN),
-        kills.LANDING_WRITES,
-        kills.LANDING_READS,
+        kills.LANDING,
         kills.landed_objects(empty.warehouse),
         # Objects land one by one, each as it will stay.
         lambda answer, before, after: before <= answer <= after,
@@ -141,8 +140,7 @@ def work(books) -> Work:
     return undisturbed(
         books,
         post,
-        kills.POSTING_WRITES,
-        kills.POSTING_READS,
+        kills.POSTING,
         kills.rows_of_the_books(books.warehouse),
         # All of a posting, or nothing.
         lambda answer, before, after: answer in (before, after),
@@ -153,7 +151,8 @@ def post(settings: Settings) -> None:
     """Post and deliver the run that was built."""
     with connect(settings.warehouse) as connection:
         (run_id,) = connection.execute("select run_id from audit.current_build").fetchone()
-    ledger.post_month(settings, run_id=run_id)
+    with ledger.anchored(settings):
+        ledger.post_month(settings, run_id=run_id)
     delivery.deliver(settings, run_id=run_id)
 
 
@@ -171,14 +170,14 @@ def test_posting_killed_anywhere_posts_everything_once(work, count, chance, figu
     figure(f"kills of posting: {struck}, {rate(count, started)}: same bytes, no batch by halves")
 
 
-@scaled("count", every_push=10, deep=100)
+@scaled("count", every_push=12, deep=100)
 def test_postgresql_killed_under_landing_keeps_whole_objects(landing, server, count, chance, figure):
     started = time.monotonic()
     struck = check_killed_server(landing, server, count, chance)
     figure(f"kills of PostgreSQL under landing: {struck}, {rate(count, started)}: same bytes; said {dict(struck.said)}")
 
 
-@scaled("count", every_push=6, deep=100)
+@scaled("count", every_push=10, deep=100)
 def test_postgresql_killed_under_posting_keeps_whole_batches(work, server, count, chance, figure):
     started = time.monotonic()
     struck = check_killed_server(work, server, count, chance)
@@ -201,7 +200,7 @@ def test_what_is_posted_is_of_every_kind(work):
 
 def disturbed_at(work: Work, *names: str) -> Work:
     """The same, struck at these stages alone."""
-    return replace(work, writes=names, reads=())
+    return replace(work, stages=names)
 
 
 of_both = pytest.mark.parametrize("is_server", [False, True], ids=["tasks", "postgresql"])

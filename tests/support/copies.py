@@ -19,9 +19,11 @@ def copied(settings: Settings) -> Iterator[Settings]:
     admin = dataclasses.replace(settings.warehouse, database="postgres")
     with psycopg.connect(admin.dsn, autocommit=True) as connection:
         copy_database(connection, settings.warehouse.database, name)
-        try:
-            yield dataclasses.replace(settings, warehouse=dataclasses.replace(settings.warehouse, database=name))
-        finally:
+    try:
+        yield dataclasses.replace(settings, warehouse=dataclasses.replace(settings.warehouse, database=name))
+    finally:
+        # Not the session from before: the server may have been killed meanwhile.
+        with psycopg.connect(admin.dsn, autocommit=True) as connection:
             connection.execute(f"drop database {name} with (force)")
 
 
