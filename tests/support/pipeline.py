@@ -54,7 +54,8 @@ class Pipeline:
         transform.build_models(self.settings, run_id=run_id)
         gates.run_gate(self.settings, "marts", run_id=run_id)
         if close:
-            ledger.post_month(self.settings, run_id=run_id)
+            with ledger.anchored(self.settings):
+                ledger.post_month(self.settings, run_id=run_id)
             transform.test_ledger(self.settings, run_id=run_id)
             delivery.deliver(self.settings, run_id=run_id)
 
