@@ -167,6 +167,23 @@ def transformer_gives_a_build_the_last_number(settings: Settings) -> None:
     )  # fmt: skip
 
 
+def validator_gives_a_record_the_last_number(settings: Settings) -> None:
+    """It would stay the last of its run's gate."""
+    build(settings, LOW)
+    say(
+        settings, "sla_validator",
+        """
+        insert into audit.validations (
+            validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations,
+            validation_number
+        )
+        overriding system value
+        select gen_random_uuid(), run_id, 'raw', service_month, as_of, 'x', false, '[]', 9223372036854775807
+        from audit.builds
+        """,
+    )  # fmt: skip
+
+
 def transformer_says_that_dbt_began_a_build_it_opens(settings: Settings) -> None:
     say(
         settings, "sla_transformer",
@@ -245,6 +262,10 @@ ATTACKS = [
     Attack(
         transformer_gives_a_build_the_last_number, DENIED, "permission denied for table builds",
         undo=("grant insert on audit.builds to sla_transformer",),
+    ),
+    Attack(
+        validator_gives_a_record_the_last_number, DENIED, "permission denied for table validations",
+        undo=("grant insert on audit.validations to sla_validator",),
     ),
     Attack(
         transformer_says_that_dbt_began_a_build_it_opens, DENIED, "permission denied for table builds",

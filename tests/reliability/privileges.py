@@ -45,7 +45,7 @@ raw.calendar_holidays        O     SID    S           S         -        S      
 audit.listed_objects         O     SI     -           -         -        -      -     S       -
 audit.builds                 O     -      Siu         S         S        Su     -     S       -
 audit.current_build          O     -      SIU         S         S        S      -     S       -
-audit.validations            O     -      -           SI        -        S      -     S       -
+audit.validations            O     -      -           Si        -        S      -     S       -
 audit.decisions              O     -      S           S         S        S      -     S       S
 billing.evidence             O     -      S           -         -        SI     -     S       S
 billing.sla_statements       O     -      S           -         S        SI     -     S       S
@@ -67,6 +67,10 @@ INSERTABLE = {
     ("audit.builds", "transformer"): {
         *("run_id", "service_month", "as_of", "is_closing", "code_version", "tzdata_version"),
         *("prepared_by", "triggered_by"),
+    },
+    ("audit.validations", "validator"): {
+        *("validation_id", "run_id", "gate", "service_month", "as_of", "candidate_sha256", "is_success"),
+        "expectations",
     },
 }
 UPDATABLE = {

@@ -136,6 +136,10 @@ alter function gate.quarantine owner to sla_owner;
 alter function gate.quarantine_shortcomings owner to sla_owner;
 alter function gate.validation_id owner to sla_owner;
 revoke execute on function gate.quarantine, gate.quarantine_shortcomings, gate.validation_id from public;
+-- The rest the database says. A record with a number of one's own, the last there is, would stay the last of its run.
+revoke insert on audit.validations from sla_validator;
+grant insert (validation_id, run_id, gate, service_month, as_of, candidate_sha256, is_success, expectations)
+on audit.validations to sla_validator;
 grant execute on function gate.quarantine, gate.validation_id to sla_validator;
 grant execute on function gate.quarantine_shortcomings to sla_validator, sla_biller, sla_auditor;
 
