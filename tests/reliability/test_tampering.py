@@ -746,7 +746,7 @@ FENCES: dict[str, tuple[str, str]] = {
         "event trigger zz",
     ),
     "what is made later": (
-        "alter default privileges for role {role} grant all on tables to sla_relay",
+        "alter default privileges for role {role} grant all on tables to sla_auditor",
         "default grants of {role} on what it makes of kind r",
     ),
     "the database for everybody": ("grant all on database {database} to public", "grants on the database"),
