@@ -465,17 +465,32 @@ def holidays_changed_since_the_gate(month: Month, patch: pytest.MonkeyPatch) -> 
     month.post()
 
 
+ANOTHER_FEE = """
+insert into raw.fees (
+    object_id, line_number, row_sha256, is_duplicate, contract_id, service_month, monthly_fee, currency
+)
+select object_id, 1000 + line_number, row_sha256, false, contract_id, service_month, 10 * monthly_fee, currency
+from raw.fees
+"""
+
+
 def row_added_to_an_object_in_force(month: Month, patch: pytest.MonkeyPatch) -> None:
     """Another fee, in an object whose counts and digest stay as they are."""
+    month.by_hand(ANOTHER_FEE, role="sla_loader")
+    month.post()
+
+
+def row_added_by_a_login_in_no_role(month: Month, patch: pytest.MonkeyPatch) -> None:
+    """The same by the loader's login as it is, which has the rights of its role without being in it."""
     month.by_hand(
+        f"""
+        create role ways_login login;
+        grant sla_loader to ways_login;
+        set local session authorization ways_login;
+        {ANOTHER_FEE};
+        reset session authorization;
+        drop role ways_login;
         """
-        insert into raw.fees (
-            object_id, line_number, row_sha256, is_duplicate, contract_id, service_month, monthly_fee, currency
-        )
-        select object_id, 1000 + line_number, row_sha256, false, contract_id, service_month, 10 * monthly_fee, currency
-        from raw.fees
-        """,
-        role="sla_loader",
     )
     month.post()
 
@@ -626,6 +641,7 @@ WAYS = [
     Way(terms_changed_since_the_gate, "terms or exports .* than run", _compare_no_digest),
     Way(holidays_changed_since_the_gate, "terms or exports .* than run", _compare_no_digest),
     Way(row_added_to_an_object_in_force, "it has landed", _let_the_loader_change_what_landed),
+    Way(row_added_by_a_login_in_no_role, "it has landed", _let_the_loader_change_what_landed),
     Way(object_in_force_exported_later, "it has landed", _let_the_loader_change_what_landed),
     Way(raw_gate_cleared_alone, "dbt has not built the models since", _demand_no_record_anywhere),
     Way(models_built_again_alone, "dbt built the models again since", _demand_no_record_anywhere),

@@ -357,9 +357,9 @@ language sql stable security definer set search_path = pg_catalog, pg_temp set t
     from hashed
 $$;
 
--- What the loader landed stays as it landed. An object's rows come before its counts, in one transaction: once these stand,
--- none is added, and of the object there changes what is in force alone; of checks, which are judged together, what they
--- came to.
+-- What landed stays as it landed, for everybody who has no part in the owner: a login has its role's rights without being
+-- in it. An object's rows come before its counts, in one transaction: once these stand, none is added, and of the object
+-- there changes what is in force alone; of checks, which are judged together, what they came to.
 create function raw.keep_object() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 declare
@@ -378,7 +378,8 @@ begin
 end
 $$;
 create trigger source_objects_keep before update on raw.source_objects
-for each row when (current_user = 'sla_loader' and old.rows_read > 0) execute function raw.keep_object();
+for each row when (old.rows_read > 0 and not pg_has_role(current_user, 'sla_owner', 'MEMBER'))
+execute function raw.keep_object();
 alter table raw.source_objects enable always trigger source_objects_keep;
 
 create function raw.require_landing() returns trigger
@@ -411,7 +412,8 @@ begin
     ] loop
         execute format(
             'create trigger %1$I after insert on raw.%2$I referencing new table as added '
-            'for each statement when (current_user = ''sla_loader'') execute function raw.require_landing()',
+            'for each statement when (not pg_has_role(current_user, ''sla_owner'', ''MEMBER'')) '
+            'execute function raw.require_landing()',
             feed_table || '_land_once', feed_table
         );
         execute format('alter table raw.%I enable always trigger %I', feed_table, feed_table || '_land_once');
