@@ -1,4 +1,4 @@
-"""The builds and the records of the gates that postings rest on: there, and what the postings say of them."""
+"""The builds, records of gates and approvals that postings rest on: there, and what the postings say of them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 import psycopg
 from psycopg.rows import dict_row
 
-from slaledger.ledger.canonical import row_digest
+from slaledger.ledger.canonical import digest, row_digest
 from slaledger.ledger.faults import BooksFault
 from slaledger.ledger.postings import Posting
 
@@ -58,7 +58,7 @@ def require_validations(connection: psycopg.Connection, postings: Sequence[Posti
     }
     ids = _content_ids(connection)
     for posting in postings:
-        for gate, validation_id, digest in (
+        for gate, validation_id, candidate in (
             ("raw", posting.raw_validation_id, posting.inputs_sha256),
             ("marts", posting.marts_validation_id, posting.candidate_sha256),
         ):
@@ -69,8 +69,38 @@ def require_validations(connection: psycopg.Connection, postings: Sequence[Posti
                 raise BooksFault(name, f"{by}, and it is not there")
             if ids[validation_id] != validation_id:
                 raise BooksFault(name, f"its columns do not give its id: it was changed, and {by}")
-            if found[validation_id] != (gate, posting.run_id, posting.service_month, posting.as_of, digest, True):
+            if found[validation_id] != (gate, posting.run_id, posting.service_month, posting.as_of, candidate, True):
                 raise BooksFault(name, f"it is no success of the {gate} gate of this run and digest, and {by}")
+
+
+def require_approved_goodwill(connection: psycopg.Connection) -> None:
+    """Each line of goodwill was approved as it is, by whom it names, and not by who prepared it (L4).
+
+    Raises `BooksFault` naming the line.
+    """
+    approved = set(
+        connection.execute(
+            """
+            select subject, subject_digest, decided_by, prepared_by, because from audit.decisions
+            where kind = 'goodwill' and is_approved and decided_by <> prepared_by
+            """
+        ).fetchall()
+    )
+    given = connection.execute(
+        """
+        select
+            lines.line_item_id, lines.idempotency_key, lines.amount, lines.currency, lines.approved_by,
+            postings.prepared_by, lines.reason
+        from billing.credit_line_items as lines
+        inner join billing.postings
+            on lines.chain_position between postings.first_position and postings.last_position
+        where lines.basis = 'goodwill'
+        order by lines.chain_position
+        """
+    ).fetchall()
+    for line_id, key, amount, currency, by, prepared_by, because in given:
+        if (key, digest("slaledger goodwill", key, amount, currency), by, prepared_by, because) not in approved:
+            raise BooksFault(f"line {line_id}", "it is goodwill, and nobody but who prepared it has approved it so")
 
 
 def _content_ids(connection: psycopg.Connection) -> dict[uuid.UUID, uuid.UUID]:

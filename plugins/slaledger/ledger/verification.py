@@ -29,7 +29,7 @@ from slaledger.ledger.postings import (
     sums_of,
 )
 from slaledger.ledger.recomputation import require_recomputed
-from slaledger.ledger.validations import require_builds, require_validations
+from slaledger.ledger.validations import require_approved_goodwill, require_builds, require_validations
 from slaledger.settings import Settings
 from slaledger.warehouse import connect
 
@@ -129,6 +129,7 @@ def _verify(
             require_whole(connection)
             require_builds(connection, held)
             require_validations(connection, held)
+            require_approved_goodwill(connection)
             undelivered = _require_deliveries(connection, held)
             report = replace(report, undelivered=undelivered)
             if with_bucket:

@@ -70,15 +70,15 @@ def _merged(
     trail = [ticket_id]
     while (target := merges[trail[-1]].target_ticket_id) in merges and target not in trail:
         trail.append(target)
-    source = _source(month, merges[ticket_id])
+    source, survivor = _source(month, merges[ticket_id]), target
     if target in trail:
         circle = trail[trail.index(target) :]
-        last = max(circle, key=lambda each: (merges[each].at, merges[each].event_id, each))
-        if last == ticket_id:
-            told = "Merges lead back to it: the last of them is ignored, and it survives."
-            yield Finding("merge_in_a_circle", ticket_id, source, told)
-    elif target is not None and not any(event.type == "created" for event in events.get(target, [])):
-        told = f"It was merged into ticket {target}, of which no creation is known."
+        survivor = max(circle, key=lambda each: (merges[each].at, merges[each].event_id, each))
+    if survivor == ticket_id:
+        told = "Merges lead back to it: the last of them is ignored, and it survives."
+        yield Finding("merge_in_a_circle", ticket_id, source, told)
+    elif survivor is not None and not any(event.type == "created" for event in events.get(survivor, [])):
+        told = f"It was merged into ticket {survivor}, of which no creation is known."
         yield Finding("merge_survivor_unknown", ticket_id, source, told)
 
 
