@@ -677,7 +677,7 @@ def test_every_critical_expectation_on_raw_stops_the_month(sla, closed, canaries
     assert sla("put", tmp_path).returncode == 0
     for key, body, metadata in exports(canaries):
         objects.put(sla.stack.exports, key, body, metadata={"exported-at": "2026-05-20T00:00:00Z", **metadata})
-    with planted(sla, "after insert", "true", SPOILED_RAW):
+    with planted(sla, "before insert", "true", SPOILED_RAW):
         stopped = sla("run", "--month", "2026-05", "--as-of", "2026-06-10T00:00:00Z", "--close")
     assert stopped.returncode == 3, stopped.stdout + stopped.stderr
     assert {name for name in critical("raw") if name not in stopped.stderr} == set()
@@ -795,17 +795,20 @@ def critical(gate: str) -> set[str]:
 
 @contextmanager
 def planted(sla: Sla, event: str, condition: str, faults: dict[str, str]) -> Iterator[None]:
-    """Have the database commit these faults itself, as its superuser, at this event of `audit.builds`."""
+    """Have the database commit these faults itself, as its superuser, at this event of `audit.builds`.
+
+    Before an insert by this name it comes before the product's own triggers, which put on record what was in force.
+    """
     statements = ";\n".join(faults.values())
     sla.execute(
         f"""
         create function audit.plant() returns trigger language plpgsql security definer as $$
         begin
             {statements};
-            return null;
+            return new;
         end
         $$;
-        create trigger plant {event} on audit.builds for each row when ({condition}) execute function audit.plant()
+        create trigger a_plant {event} on audit.builds for each row when ({condition}) execute function audit.plant()
         """
     )
     try:
