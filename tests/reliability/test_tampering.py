@@ -407,6 +407,7 @@ def without_evidence(patch: pytest.MonkeyPatch) -> None:
 
 def without_decisions(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(verification, "_require_decisions", lambda *_, **__: None)
+    patch.setattr(verification, "require_approved_goodwill", lambda *_, **__: None)
 
 
 def without_statements(patch: pytest.MonkeyPatch) -> None:
